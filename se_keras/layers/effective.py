@@ -1,0 +1,156 @@
+"""Channel gates without a bottleneck: effective SE and ECA."""
+
+import math
+
+import keras
+from keras import ops
+
+from se_keras.layers.gate import DenseGate, Gate, clone_initializer, positive_integer
+
+
+@keras.saving.register_keras_serializable(package="se_keras")
+class EffectiveSqueezeExcite(DenseGate):
+    """Effective SE (eSE): one fully connected layer from C to C channels.
+
+    `outputs = inputs * hard_sigmoid(fc(mean(inputs)))`. Without a bottleneck no
+    channel information is lost; the layer has C * C weights.
+
+    Args:
+        gate_activation: Activation whose output is the gate. Keras 3's
+            `"hard_sigmoid"` is `relu6(x + 3) / 6`, the one of the source.
+        use_bias: Whether the fully connected layer has a bias.
+        kernel_initializer: Initializer of the kernel.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the kernel.
+        data_format: `"channels_last"` or `"channels_first"`. Defaults to
+            `keras.config.image_data_format()`.
+        **layer_kwargs: Arguments of `keras.layers.Layer`.
+
+    Input shape:
+        As `SqueezeExcite`. The gates have shape `(batch, channels)`.
+
+    Output shape:
+        That of the input, in the compute dtype.
+
+    Reference:
+        [Lee and Park 2020, CenterMask](https://arxiv.org/abs/1911.06667), section 3.3;
+        matches timm's `EffectiveSEModule`.
+
+    Example:
+
+    >>> EffectiveSqueezeExcite()(np.ones((2, 7, 7, 64), "float32")).shape
+    (2, 7, 7, 64)
+    """
+
+    def __init__(self, gate_activation="hard_sigmoid", **kwargs):
+        super().__init__(gate_activation=gate_activation, **kwargs)
+
+    def build_gate(self, channels, rank):
+        """Creates the fully connected layer."""
+        self.fc = self.dense("fc", channels, self.gate_activation, channels)
+
+    def compute_gate(self, inputs):
+        """Returns the gates of `inputs`: `(batch, channels)`."""
+        return self.fc(self.squeeze_mean(inputs))
+
+
+@keras.saving.register_keras_serializable(package="se_keras")
+class EfficientChannelAttention(Gate):
+    """ECA: the gate of a channel comes from the means of its k nearest channels.
+
+    `outputs = inputs * sigmoid(conv1d(mean(inputs)))`, where the convolution runs
+    along the channels with one kernel of k weights and no bias.
+
+    Args:
+        kernel_size: k, a positive odd integer. Defaults to `None`: the smallest
+            odd number that is not below 3 or the integer part of
+            `(log2(C) + beta) / gamma`.
+        gamma: See `kernel_size`.
+        beta: See `kernel_size`.
+        gate_activation: Activation whose output is the gate.
+        kernel_initializer: Initializer of the kernel.
+        data_format: `"channels_last"` or `"channels_first"`. Defaults to
+            `keras.config.image_data_format()`.
+        **layer_kwargs: Arguments of `keras.layers.Layer`.
+
+    Input shape:
+        As `SqueezeExcite`. The gates have shape `(batch, channels)`.
+
+    Output shape:
+        That of the input, in the compute dtype.
+
+    Raises:
+        ValueError: If `kernel_size` is even or not positive.
+
+    Reference:
+        [Wang et al. 2020, ECA-Net](https://arxiv.org/abs/1910.03151), section 3.2 and
+        equation 12; matches timm's `EcaModule`.
+
+    Example:
+
+    >>> EfficientChannelAttention()(np.ones((2, 7, 7, 64), "float32")).shape
+    (2, 7, 7, 64)
+    """
+
+    def __init__(
+        self,
+        kernel_size: int | None = None,
+        gamma: float = 2,
+        beta: float = 1,
+        gate_activation="sigmoid",
+        kernel_initializer="glorot_uniform",
+        data_format: str | None = None,
+        **layer_kwargs,
+    ):
+        super().__init__(data_format=data_format, **layer_kwargs)
+        if (
+            kernel_size is not None
+            and positive_integer("kernel_size", kernel_size) % 2 == 0
+        ):
+            raise ValueError(
+                "Argument `kernel_size` must be odd, so that a channel is in the "
+                f"middle of its neighbours. Received: kernel_size={kernel_size!r}"
+            )
+        self.kernel_size = kernel_size
+        self.gamma = gamma
+        self.beta = beta
+        self.gate_activation = keras.activations.get(gate_activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def neighbours(self, channels: int) -> int:
+        """Returns k for an input of `channels` channels."""
+        if self.kernel_size is not None:
+            return self.kernel_size
+        size = int(abs(math.log2(channels) + self.beta) / self.gamma)
+        return max(size if size % 2 else size + 1, 3)
+
+    def build_gate(self, channels, rank):
+        """Creates the convolution along the channels."""
+        self.conv = keras.layers.Conv1D(
+            1,
+            self.neighbours(channels),
+            padding="same",
+            activation=self.gate_activation,
+            use_bias=False,
+            kernel_initializer=clone_initializer(self.kernel_initializer),
+            data_format="channels_last",
+            dtype=self.dtype_policy,
+            name="conv",
+        )
+        self.conv.build((None, channels, 1))
+
+    def compute_gate(self, inputs):
+        """Returns the gates of `inputs`: `(batch, channels)`."""
+        squeezed = ops.expand_dims(self.squeeze_mean(inputs), -1)
+        return ops.squeeze(self.conv(squeezed), -1)
+
+    def get_config(self):
+        """Returns the arguments that re-create the layer."""
+        return {
+            **super().get_config(),
+            "kernel_size": self.kernel_size,
+            "gamma": self.gamma,
+            "beta": self.beta,
+            "gate_activation": keras.activations.serialize(self.gate_activation),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }

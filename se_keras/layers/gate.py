@@ -1,0 +1,220 @@
+"""What every gate has in common: checks, layout, and the scaling of its input."""
+
+import math
+import numbers
+
+import keras
+from keras import ops
+
+DATA_FORMATS = ("channels_last", "channels_first")
+
+
+def positive_integer(name: str, value: int) -> int:
+    """Returns `value`, or raises a `ValueError` that names the argument."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(
+            f"Argument `{name}` must be a positive integer. Received: {name}={value!r}"
+        )
+    return int(value)
+
+
+def clone_initializer(initializer):
+    """Returns a copy of `initializer`: one instance draws the same numbers twice."""
+    if isinstance(initializer, keras.initializers.Initializer):
+        return initializer.clone()
+    return initializer
+
+
+class Gate(keras.layers.Layer):
+    """Base class of the gates: `outputs = inputs * gate(inputs)`.
+
+    A subclass creates its weights in `build_gate` and computes in `compute_gate`;
+    it may rely on a floating-point input of rank 3, 4 or 5 with a known number of
+    channels.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`. Defaults to
+            `keras.config.image_data_format()`.
+        **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.data_format = data_format or keras.config.image_data_format()
+        if self.data_format not in DATA_FORMATS:
+            raise ValueError(
+                f"Argument `data_format` must be one of {DATA_FORMATS}. "
+                f"Received: data_format={data_format!r}"
+            )
+
+    def build_gate(self, channels: int, rank: int) -> None:
+        """Creates the weights for inputs of `rank` axes with `channels` channels."""
+        raise NotImplementedError
+
+    def compute_gate(self, inputs):
+        """Returns the gates for `inputs`, which have the compute dtype."""
+        raise NotImplementedError
+
+    def gate(self, inputs):
+        """Returns the gates alone, for whoever wants to look at them.
+
+        Args:
+            inputs: A tensor, an array or a Keras tensor of the shape that the layer
+                takes. The layer is built on it if it was not built before.
+
+        Returns:
+            The gates, in the compute dtype: `(batch, channels)` for a channel gate;
+            a spatial gate has the shape of the input with one channel.
+        """
+        if not isinstance(inputs, keras.KerasTensor):
+            inputs = ops.convert_to_tensor(inputs)
+        self._check_dtype(inputs)
+        if not self.built:
+            self.build(tuple(inputs.shape))
+        return self.compute_gate(ops.cast(inputs, self.compute_dtype))
+
+    def build(self, input_shape):
+        """Checks the input's shape and creates the weights."""
+        rank = len(input_shape)
+        if rank not in (3, 4, 5):
+            raise ValueError(
+                f"{type(self).__name__} expects inputs of rank 3 (sequences), 4 "
+                "(images) or 5 (volumes): batch, channels and at least one spatial "
+                f"axis. Received: input_shape={tuple(input_shape)}"
+            )
+        channels = input_shape[self._channel_axis]
+        if channels is None:
+            raise ValueError(
+                f"{type(self).__name__} needs to know the number of channels, axis "
+                f"{self._channel_axis} of its input with data_format="
+                f"{self.data_format!r}. Received: input_shape={tuple(input_shape)}"
+            )
+        self.input_spec = keras.layers.InputSpec(
+            ndim=rank, axes={self._channel_axis: channels}
+        )
+        self.build_gate(channels, rank)
+
+    def call(self, inputs):
+        """Returns `inputs` scaled by their gates."""
+        self._check_dtype(inputs)
+        return inputs * self.broadcast(self.compute_gate(inputs), inputs)
+
+    def broadcast(self, gates, inputs):
+        """Gives gates of shape `(batch, channels)` the rank of `inputs`."""
+        if len(gates.shape) == len(inputs.shape):
+            return gates
+        ones = (1,) * (len(inputs.shape) - 2)
+        channels = inputs.shape[self._channel_axis]
+        if self._channel_axis == 1:
+            return ops.reshape(gates, (-1, channels, *ones))
+        return ops.reshape(gates, (-1, *ones, channels))
+
+    def squeeze_mean(self, inputs):
+        """Returns the mean over all spatial axes, accumulated in float32 or wider."""
+        return ops.cast(
+            ops.mean(
+                ops.cast(inputs, self._wide_dtype), axis=self._spatial_axes(inputs)
+            ),
+            inputs.dtype,
+        )
+
+    def compute_output_shape(self, input_shape):
+        """A gate keeps the shape of its input."""
+        return tuple(input_shape)
+
+    def compute_output_spec(self, inputs):
+        """A gate keeps the shape of its input and returns the compute dtype."""
+        self._check_dtype(inputs)
+        return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+
+    def get_config(self):
+        """Returns the arguments that re-create the layer."""
+        return {**super().get_config(), "data_format": self.data_format}
+
+    @property
+    def _channel_axis(self) -> int:
+        return 1 if self.data_format == "channels_first" else -1
+
+    @property
+    def _wide_dtype(self) -> str:
+        return "float64" if self.compute_dtype == "float64" else "float32"
+
+    def _spatial_axes(self, inputs) -> tuple[int, ...]:
+        first = 2 if self._channel_axis == 1 else 1
+        return tuple(range(first, first + len(inputs.shape) - 2))
+
+    def _check_dtype(self, inputs):
+        dtype = keras.backend.standardize_dtype(inputs.dtype)
+        if "float" not in dtype:
+            raise ValueError(
+                f"{type(self).__name__} expects floating-point inputs; cast or rescale "
+                f"them first. Received: dtype={dtype}"
+            )
+
+
+class DenseGate(Gate):
+    """Base class of the gates that are computed by fully connected layers.
+
+    Args:
+        gate_activation: Activation whose output is the gate.
+        use_bias: Whether the fully connected layers have a bias.
+        kernel_initializer: Initializer of the kernels.
+        bias_initializer: Initializer of the biases.
+        kernel_regularizer: Regularizer of the kernels.
+        data_format: `"channels_last"` or `"channels_first"`. Defaults to
+            `keras.config.image_data_format()`.
+        **layer_kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        gate_activation="sigmoid",
+        use_bias: bool = True,
+        kernel_initializer="he_normal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        data_format: str | None = None,
+        **layer_kwargs,
+    ):
+        super().__init__(data_format=data_format, **layer_kwargs)
+        self.gate_activation = keras.activations.get(gate_activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+
+    def dense(self, name: str, units: int, activation, channels: int):
+        """Returns a fully connected layer, built on inputs of `channels` channels."""
+        layer = keras.layers.Dense(
+            units,
+            activation=activation,
+            use_bias=self.use_bias,
+            kernel_initializer=clone_initializer(self.kernel_initializer),
+            bias_initializer=clone_initializer(self.bias_initializer),
+            kernel_regularizer=self.kernel_regularizer,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        layer.build((None, channels))
+        return layer
+
+    def get_config(self):
+        """Returns the arguments that re-create the layer."""
+        return {
+            **super().get_config(),
+            "gate_activation": keras.activations.serialize(self.gate_activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+        }
+
+
+def rounded_width(width: float, divisor: int, round_limit: float = 0.0) -> int:
+    """Rounds `width` to the nearest positive multiple of `divisor`, halves up.
+
+    A result below `round_limit * width` goes up by one more `divisor`: the rule of
+    MobileNet with `round_limit=0.9`, of timm's SE layers with 0.
+    """
+    rounded = max(divisor, math.floor(width / divisor + 0.5) * divisor)
+    return rounded + divisor if rounded < round_limit * width else rounded

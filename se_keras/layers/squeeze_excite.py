@@ -1,0 +1,174 @@
+"""The Squeeze-and-Excitation layer."""
+
+import numbers
+
+import keras
+from keras import ops
+
+from se_keras.layers.gate import (
+    DenseGate,
+    positive_integer,
+    rounded_width,
+)
+
+SQUEEZES = ("mean", "max")
+
+
+@keras.saving.register_keras_serializable(package="se_keras")
+class SqueezeExcite(DenseGate):
+    """Squeeze-and-Excitation: scales each channel by what the whole image shows.
+
+    The squeeze reduces every channel to one number over all spatial axes; the
+    excitation, two fully connected layers, turns these into one gate per channel;
+    the input is multiplied by its gates:
+
+    `outputs = inputs * gate(fc2(activation(fc1(mean(inputs)))))`
+
+    The hidden width is `channels` if that is given, else `C / ratio` rounded to the
+    nearest multiple of `divisor` and not below `min_channels`. The conventions of
+    well-known networks:
+
+    | network | hidden width | activations |
+    | --- | --- | --- |
+    | the paper, Caffe release | `ratio=16` | relu, sigmoid |
+    | timm's SE-ResNets | `ratio=16, divisor=8` | relu, sigmoid |
+    | MobileNetV3 | `ratio=4, divisor=8, round_limit=0.9` | relu, hard_sigmoid |
+    | EfficientNet | `channels=block_input_channels // 4` | swish, sigmoid |
+
+    Args:
+        ratio: Reduction ratio r of the hidden layer, a positive number. Ignored if
+            `channels` is given.
+        channels: Hidden width. Defaults to `None`: computed from `ratio`.
+        divisor: The hidden width is a multiple of this.
+        min_channels: The hidden width is not below this.
+        activation: Activation after the first fully connected layer.
+        gate_activation: Activation after the second; its output is the gate.
+        squeeze: `"mean"`, or `"max"` as in table 11 of the paper. The mean
+            accumulates in float32 whatever the precision.
+        use_bias: Whether the fully connected layers have a bias.
+        kernel_initializer: Initializer of both kernels.
+        bias_initializer: Initializer of both biases.
+        kernel_regularizer: Regularizer of both kernels.
+        data_format: `"channels_last"` or `"channels_first"`. Defaults to
+            `keras.config.image_data_format()`.
+        round_limit: A rounded hidden width below `round_limit * C / ratio` goes up by
+            one `divisor`: 0.9 in MobileNetV3 and EfficientNet, 0 elsewhere.
+        **layer_kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`,
+            `trainable`.
+
+    Input shape:
+        Floating-point tensor of rank 3, 4 or 5 with a known number of channels:
+        `(batch, ..., channels)`, or `(batch, channels, ...)` with
+        `data_format="channels_first"`. Spatial sizes may be unknown.
+
+    Output shape:
+        That of the input, in the compute dtype.
+
+    Raises:
+        ValueError: On a bad argument at construction, on an input of rank 2 or
+            with an unknown number of channels at build, on integer input.
+
+    Reference:
+        [Hu et al., Squeeze-and-Excitation Networks](https://arxiv.org/abs/1709.01507),
+        section 3: equation 2 is the squeeze, 3 the excitation, 4 the scale.
+
+    Example:
+
+    ```python
+    model = keras.Sequential([
+        keras.Input((32, 32, 3)),
+        keras.layers.Conv2D(64, 3, activation="relu"),
+        SqueezeExcite(ratio=16),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(10),
+    ])
+    ```
+    """
+
+    def __init__(
+        self,
+        ratio: float = 16,
+        channels: int | None = None,
+        divisor: int = 1,
+        min_channels: int = 1,
+        activation="relu",
+        gate_activation="sigmoid",
+        squeeze: str = "mean",
+        use_bias: bool = True,
+        kernel_initializer="he_normal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        data_format: str | None = None,
+        round_limit: float = 0.0,
+        **layer_kwargs,
+    ):
+        super().__init__(
+            gate_activation=gate_activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            data_format=data_format,
+            **layer_kwargs,
+        )
+        if (
+            isinstance(ratio, bool)
+            or not isinstance(ratio, numbers.Real)
+            or not ratio > 0
+        ):
+            raise ValueError(
+                f"Argument `ratio` must be a positive number. Received: ratio={ratio!r}"
+            )
+        if squeeze not in SQUEEZES:
+            raise ValueError(
+                f"Argument `squeeze` must be one of {SQUEEZES}. "
+                f"Received: squeeze={squeeze!r}"
+            )
+        if not 0 <= round_limit <= 1:
+            raise ValueError(
+                "Argument `round_limit` must be in the range 0 to 1. "
+                f"Received: round_limit={round_limit!r}"
+            )
+        self.ratio = ratio
+        self.channels = (
+            None if channels is None else positive_integer("channels", channels)
+        )
+        self.divisor = positive_integer("divisor", divisor)
+        self.min_channels = positive_integer("min_channels", min_channels)
+        self.activation = keras.activations.get(activation)
+        self.squeeze = squeeze
+        self.round_limit = round_limit
+
+    def hidden_channels(self, channels: int) -> int:
+        """Returns the hidden width for an input of `channels` channels."""
+        if self.channels is not None:
+            return self.channels
+        width = rounded_width(channels / self.ratio, self.divisor, self.round_limit)
+        return max(width, self.min_channels)
+
+    def build_gate(self, channels, rank):
+        """Creates the two fully connected layers."""
+        hidden = self.hidden_channels(channels)
+        self.fc1 = self.dense("fc1", hidden, self.activation, channels)
+        self.fc2 = self.dense("fc2", channels, self.gate_activation, hidden)
+
+    def compute_gate(self, inputs):
+        """Returns the gates of `inputs`: `(batch, channels)`."""
+        if self.squeeze == "max":
+            squeezed = ops.max(inputs, axis=self._spatial_axes(inputs))
+        else:
+            squeezed = self.squeeze_mean(inputs)
+        return self.fc2(self.fc1(squeezed))
+
+    def get_config(self):
+        """Returns the arguments that re-create the layer."""
+        return {
+            **super().get_config(),
+            "ratio": self.ratio,
+            "channels": self.channels,
+            "divisor": self.divisor,
+            "min_channels": self.min_channels,
+            "activation": keras.activations.serialize(self.activation),
+            "squeeze": self.squeeze,
+            "round_limit": self.round_limit,
+        }
