@@ -4,6 +4,7 @@ from se_keras.layers.effective import (
     EffectiveSqueezeExcite,
     EfficientChannelAttention,
 )
+from se_keras.layers.pad_channels import PadChannels
 from se_keras.layers.spatial import ConcurrentSqueezeExcite, SpatialSqueezeExcite
 from se_keras.layers.squeeze_excite import SqueezeExcite
 
@@ -11,6 +12,7 @@ __all__ = [
     "ConcurrentSqueezeExcite",
     "EffectiveSqueezeExcite",
     "EfficientChannelAttention",
+    "PadChannels",
     "SpatialSqueezeExcite",
     "SqueezeExcite",
 ]

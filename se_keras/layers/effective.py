@@ -5,7 +5,8 @@ import math
 import keras
 from keras import ops
 
-from se_keras.layers.gate import DenseGate, Gate, clone_initializer, positive_integer
+from se_keras.layers.arguments import clone_initializer, positive_integer
+from se_keras.layers.gate import DenseGate, Gate
 
 
 @keras.saving.register_keras_serializable(package="se_keras")

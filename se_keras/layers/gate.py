@@ -1,28 +1,9 @@
 """What every gate has in common: checks, layout, and the scaling of its input."""
 
-import math
-import numbers
-
 import keras
 from keras import ops
 
-DATA_FORMATS = ("channels_last", "channels_first")
-
-
-def positive_integer(name: str, value: int) -> int:
-    """Returns `value`, or raises a `ValueError` that names the argument."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(
-            f"Argument `{name}` must be a positive integer. Received: {name}={value!r}"
-        )
-    return int(value)
-
-
-def clone_initializer(initializer):
-    """Returns a copy of `initializer`: one instance draws the same numbers twice."""
-    if isinstance(initializer, keras.initializers.Initializer):
-        return initializer.clone()
-    return initializer
+from se_keras.layers.arguments import clone_initializer, standardize_data_format
 
 
 class Gate(keras.layers.Layer):
@@ -40,12 +21,7 @@ class Gate(keras.layers.Layer):
 
     def __init__(self, data_format: str | None = None, **kwargs):
         super().__init__(**kwargs)
-        self.data_format = data_format or keras.config.image_data_format()
-        if self.data_format not in DATA_FORMATS:
-            raise ValueError(
-                f"Argument `data_format` must be one of {DATA_FORMATS}. "
-                f"Received: data_format={data_format!r}"
-            )
+        self.data_format = standardize_data_format(data_format)
 
     def build_gate(self, channels: int, rank: int) -> None:
         """Creates the weights for inputs of `rank` axes with `channels` channels."""
@@ -208,13 +184,3 @@ class DenseGate(Gate):
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
-
-
-def rounded_width(width: float, divisor: int, round_limit: float = 0.0) -> int:
-    """Rounds `width` to the nearest positive multiple of `divisor`, halves up.
-
-    A result below `round_limit * width` goes up by one more `divisor`: the rule of
-    MobileNet with `round_limit=0.9`, of timm's SE layers with 0.
-    """
-    rounded = max(divisor, math.floor(width / divisor + 0.5) * divisor)
-    return rounded + divisor if rounded < round_limit * width else rounded

@@ -5,11 +5,8 @@ import numbers
 import keras
 from keras import ops
 
-from se_keras.layers.gate import (
-    DenseGate,
-    positive_integer,
-    rounded_width,
-)
+from se_keras.layers.arguments import positive_integer, rounded_width
+from se_keras.layers.gate import DenseGate
 
 SQUEEZES = ("mean", "max")
 

@@ -1,0 +1,46 @@
+"""Checks and small computations on the arguments of layers."""
+
+import math
+import numbers
+
+import keras
+
+DATA_FORMATS = ("channels_last", "channels_first")
+
+
+def positive_integer(name: str, value: int) -> int:
+    """Returns `value`, or raises a `ValueError` that names the argument."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(
+            f"Argument `{name}` must be a positive integer. Received: {name}={value!r}"
+        )
+    return int(value)
+
+
+def standardize_data_format(data_format: str | None) -> str:
+    """Returns `data_format`, by default Keras's own, or raises a `ValueError`."""
+    if data_format is None:
+        return keras.config.image_data_format()
+    if data_format not in DATA_FORMATS:
+        raise ValueError(
+            f"Argument `data_format` must be one of {DATA_FORMATS}. "
+            f"Received: data_format={data_format!r}"
+        )
+    return data_format
+
+
+def clone_initializer(initializer):
+    """Returns a copy of `initializer`: one instance draws the same numbers twice."""
+    if isinstance(initializer, keras.initializers.Initializer):
+        return initializer.clone()
+    return initializer
+
+
+def rounded_width(width: float, divisor: int, round_limit: float = 0.0) -> int:
+    """Rounds `width` to the nearest positive multiple of `divisor`, halves up.
+
+    A result below `round_limit * width` goes up by one more `divisor`: the rule of
+    MobileNet with `round_limit=0.9`, of timm's SE layers with 0.
+    """
+    rounded = max(divisor, math.floor(width / divisor + 0.5) * divisor)
+    return rounded + divisor if rounded < round_limit * width else rounded

@@ -1,0 +1,96 @@
+"""The few layers that every builder is made of, with one place for their settings."""
+
+import dataclasses
+
+import keras
+
+
+@dataclasses.dataclass(frozen=True)
+class Blocks:
+    """Applies layers that share layout, precision and batch-norm settings.
+
+    Attributes:
+        data_format: `"channels_last"` or `"channels_first"`.
+        dtype: Precision of the layers: a name, a `keras.DTypePolicy` or `None`.
+        bn_momentum: Momentum in Keras's convention: 0.9 here is 0.1 in PyTorch.
+        bn_epsilon: Added to the variance.
+    """
+
+    data_format: str
+    dtype: object = None
+    bn_momentum: float = 0.9
+    bn_epsilon: float = 1e-5
+
+    @property
+    def channel_axis(self) -> int:
+        """Index of the channels axis of an image."""
+        return 1 if self.data_format == "channels_first" else -1
+
+    def channels(self, x) -> int:
+        """Returns the number of channels of `x`."""
+        return x.shape[self.channel_axis]
+
+    def conv(self, x, filters: int, kernel_size: int, name: str, *, stride=1, groups=1):
+        """Convolution without bias, padded by (kernel - 1) / 2 on every side.
+
+        Keras's "same" pads a strided convolution by less on the top left than
+        on the bottom right; Caffe and PyTorch pad all sides alike.
+        """
+        padding = "same"
+        if stride > 1 and kernel_size > 1:
+            x = self.pad(x, (kernel_size - 1) // 2, name=f"{name}_pad")
+            padding = "valid"
+        return keras.layers.Conv2D(
+            filters,
+            kernel_size,
+            strides=stride,
+            padding=padding,
+            groups=groups,
+            use_bias=False,
+            # He et al. 2015 in the fan-out form, as torchvision and timm draw it.
+            kernel_initializer=keras.initializers.VarianceScaling(
+                2.0, "fan_out", "untruncated_normal"
+            ),
+            data_format=self.data_format,
+            dtype=self.dtype,
+            name=name,
+        )(x)
+
+    def pad(self, x, margin: int, name: str):
+        """Zeros around the image."""
+        return keras.layers.ZeroPadding2D(
+            margin, data_format=self.data_format, dtype=self.dtype, name=name
+        )(x)
+
+    def norm(self, x, name: str):
+        """Batch normalisation."""
+        return keras.layers.BatchNormalization(
+            axis=self.channel_axis,
+            momentum=self.bn_momentum,
+            epsilon=self.bn_epsilon,
+            dtype=self.dtype,
+            name=name,
+        )(x)
+
+    def relu(self, x, name: str):
+        """Rectifier."""
+        return keras.layers.ReLU(dtype=self.dtype, name=name)(x)
+
+    def add(self, a, b, name: str):
+        """Sum of two tensors."""
+        return keras.layers.Add(dtype=self.dtype, name=name)([a, b])
+
+    def max_pool(self, x, pool_size: int, stride: int, name: str, margin: int = 0):
+        """Maximum over windows, of an image padded by `margin` on every side.
+
+        Padding with zeros is exact behind a rectifier: no value is below them.
+        """
+        if margin:
+            x = self.pad(x, margin, name=f"{name}_pad")
+        return keras.layers.MaxPooling2D(
+            pool_size,
+            stride,
+            data_format=self.data_format,
+            dtype=self.dtype,
+            name=name,
+        )(x)

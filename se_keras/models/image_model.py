@@ -1,0 +1,51 @@
+"""A functional model that knows the images it expects and the classes it names."""
+
+import keras
+
+from se_keras.models.preprocessing import Preprocessing
+
+
+@keras.saving.register_keras_serializable(package="se_keras")
+class ImageModel(keras.Model):
+    """A functional model with the two facts that a picture needs beside weights.
+
+    Both are saved with the model and come back with `keras.models.load_model`.
+
+    Args:
+        inputs: As `keras.Model`.
+        outputs: As `keras.Model`.
+        name: As `keras.Model`.
+        **kwargs: As `keras.Model`.
+
+    Attributes:
+        preprocessing: A `Preprocessing`, or `None` if the model does not say.
+        class_names: A tuple of names in the order of the outputs, or `None`.
+    """
+
+    preprocessing: Preprocessing | None = None
+    class_names: tuple[str, ...] | None = None
+
+    def __init__(self, inputs, outputs, name=None, **kwargs):
+        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+
+    def get_config(self):
+        """Returns the functional config and the two facts."""
+        config = super().get_config()
+        if self.preprocessing:
+            config["preprocessing"] = self.preprocessing.to_dict()
+        if self.class_names:
+            config["class_names"] = list(self.class_names)
+        return config
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Re-creates the model from `get_config`."""
+        config = dict(config)
+        preprocessing = config.pop("preprocessing", None)
+        class_names = config.pop("class_names", None)
+        model = super().from_config(config, custom_objects)
+        if preprocessing:
+            model.preprocessing = Preprocessing.from_dict(preprocessing)
+        if class_names:
+            model.class_names = tuple(class_names)
+        return model

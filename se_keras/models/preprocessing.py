@@ -1,0 +1,103 @@
+"""What an image goes through before a network: one record for every user of it."""
+
+import dataclasses
+
+import numpy as np
+
+INTERPOLATIONS = ("bilinear", "bicubic")
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """The image that a network expects.
+
+    Evaluation resizes the short side to `size / crop`, crops the centre and
+    normalises: `(pixel / 255 - mean) / std`.
+
+    Attributes:
+        size: Height and width in pixels.
+        crop: Share of the resized short side that the centre crop keeps, in (0, 1].
+        interpolation: `"bilinear"` or `"bicubic"`.
+        mean: Mean of each channel, for pixels in 0..1. RGB order.
+        std: Standard deviation of each channel, for pixels in 0..1.
+    """
+
+    size: tuple[int, int] = (224, 224)
+    crop: float = 0.875
+    interpolation: str = "bilinear"
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self):
+        if not 0 < self.crop <= 1:
+            raise ValueError(
+                "Argument `crop` must be in the range (0, 1]. "
+                f"Received: crop={self.crop!r}"
+            )
+        if self.interpolation not in INTERPOLATIONS:
+            raise ValueError(
+                f"Argument `interpolation` must be one of {INTERPOLATIONS}. "
+                f"Received: interpolation={self.interpolation!r}"
+            )
+        if len(self.mean) != len(self.std):
+            raise ValueError(
+                "Arguments `mean` and `std` must have one number per channel. "
+                f"Received: mean={self.mean!r}, std={self.std!r}"
+            )
+
+    @property
+    def channels(self) -> int:
+        """Number of colour channels."""
+        return len(self.mean)
+
+    @property
+    def resize_size(self) -> int:
+        """Length in pixels of the short side before the centre crop."""
+        return round(min(self.size) / self.crop)
+
+    @property
+    def scale(self) -> np.ndarray:
+        """Factor of each channel: `normalized = pixel * scale + offset`."""
+        return (1 / (255 * np.asarray(self.std))).astype("float32")
+
+    @property
+    def offset(self) -> np.ndarray:
+        """Offset of each channel: `normalized = pixel * scale + offset`."""
+        return (-np.asarray(self.mean) / np.asarray(self.std)).astype("float32")
+
+    def normalize(self, pixels):
+        """Returns `pixels`, in 0..255 with channels last, as the network wants them."""
+        return pixels * self.scale + self.offset
+
+    def with_input(self, height: int | None, width: int | None, channels: int):
+        """Returns the record for another input; unknown sizes keep the record's.
+
+        Another number of channels gets the average of the mean and the deviation
+        of this one, for each.
+        """
+        mean, std = self.mean, self.std
+        if channels != self.channels:
+            mean = (round(float(np.mean(mean)), 4),) * channels
+            std = (round(float(np.mean(std)), 4),) * channels
+        size = (height or self.size[0], width or self.size[1])
+        return dataclasses.replace(self, size=size, mean=mean, std=std)
+
+    def to_dict(self) -> dict:
+        """Returns the record as plain data for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: dict) -> "Preprocessing":
+        """Returns the record that `to_dict` gave, also after a trip through JSON."""
+        return cls(
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
+        )
+
+
+IMAGENET = Preprocessing()
+CIFAR = Preprocessing(
+    size=(32, 32),
+    crop=1.0,
+    mean=(0.4914, 0.4822, 0.4465),
+    std=(0.2470, 0.2435, 0.2616),
+)
