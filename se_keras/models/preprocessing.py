@@ -1,6 +1,7 @@
 """What an image goes through before a network: one record for every user of it."""
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -51,9 +52,9 @@ class Preprocessing:
         return len(self.mean)
 
     @property
-    def resize_size(self) -> int:
-        """Length in pixels of the short side before the centre crop."""
-        return round(min(self.size) / self.crop)
+    def resize_size(self) -> tuple[int, int]:
+        """Least height and width in pixels before the centre crop."""
+        return tuple(math.floor(side / self.crop) for side in self.size)
 
     @property
     def scale(self) -> np.ndarray:

@@ -1,0 +1,38 @@
+"""Names what is on image files, with a trained network in any of its forms.
+
+python examples/classify_image.py --model=runs/digits-se_resnet20/model.tflite IMAGE...
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from absl import app, flags
+
+from se_keras import export
+from se_keras.data import read_image
+from se_keras.errors import UsageError, exit_on_usage_error
+
+MODEL = flags.DEFINE_string(
+    "model", None, "A .tflite file, a .keras file or a SavedModel folder."
+)
+TOP = flags.DEFINE_integer("top", 3, "How many classes to print.", lower_bound=1)
+
+
+def main(argv):
+    """Prints the top classes of each image."""
+    with exit_on_usage_error():
+        if not MODEL.value or len(argv) < 2:
+            raise UsageError("Expected --model=MODEL and at least one image file")
+        classifier = export.load_classifier(MODEL.value)
+        images = [read_image(path, classifier.preprocessing) for path in argv[1:]]
+        scores = classifier.predict(np.stack(images))
+    for path, row in zip(argv[1:], scores, strict=True):
+        print(path)
+        for index in np.argsort(-row)[: TOP.value]:
+            print(f"  {classifier.name_of(index):<20} {row[index]:7.2%}")
+
+
+if __name__ == "__main__":
+    app.run(main)

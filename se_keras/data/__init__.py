@@ -1,0 +1,14 @@
+"""Images: where they come from, and what they go through before a network."""
+
+from se_keras.data.augmentation import Augmentation
+from se_keras.data.pipeline import evaluation_batches, read_image, training_batches
+from se_keras.data.sources import ImageSource, open_source
+
+__all__ = [
+    "Augmentation",
+    "ImageSource",
+    "evaluation_batches",
+    "open_source",
+    "read_image",
+    "training_batches",
+]

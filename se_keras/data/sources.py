@@ -1,0 +1,178 @@
+"""Data sets for image classification, read through TensorFlow Datasets."""
+
+import dataclasses
+import difflib
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from se_keras.data import embedded
+from se_keras.errors import UsageError
+
+# The first of these that a data set has is its evaluation split: where there is a
+# labelled validation split, as in ImageNet and Places365, the test split has no labels.
+EVALUATION_SPLITS = ("validation", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSource:
+    """A prepared data set of images and labels.
+
+    Attributes:
+        builder: The `tfds.core.DatasetBuilder`.
+        image_key: Name of the image feature.
+        label_key: Name of the label feature.
+        train_split: Name of the training split.
+        evaluation_split: Name of the evaluation split.
+    """
+
+    builder: tfds.core.DatasetBuilder
+    image_key: str
+    label_key: str
+    train_split: str
+    evaluation_split: str
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+        return self.builder.info.name
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes in the order of the labels."""
+        return tuple(self.builder.info.features[self.label_key].names)
+
+    @property
+    def image_shape(self) -> tuple[int | None, int | None, int]:
+        """Height, width and channels of the stored images; `None` where they vary."""
+        return tuple(self.builder.info.features[self.image_key].shape)
+
+    def num_examples(self, split: str) -> int:
+        """Returns the number of images of a split."""
+        return self.builder.info.splits[split].num_examples
+
+    def records(self, split: str, shuffle_seed: int | None = None) -> tf.data.Dataset:
+        """Returns the encoded images and labels of a split.
+
+        Args:
+            split: Name of the split.
+            shuffle_seed: If given, files are read in an order drawn from it; the
+                same seed gives the same order. Defaults to the stored order.
+
+        Returns:
+            A data set of pairs: a scalar string, the encoded image, and an integer.
+        """
+        read_config = tfds.ReadConfig(
+            shuffle_seed=shuffle_seed, try_autocache=False, skip_prefetch=True
+        )
+        read_config.options.deterministic = True
+        dataset = self.builder.as_dataset(
+            split=split,
+            shuffle_files=shuffle_seed is not None,
+            read_config=read_config,
+            decoders=tfds.decode.PartialDecoding(
+                {self.image_key: True, self.label_key: True},
+                decoders={self.image_key: tfds.decode.SkipDecoding()},
+            ),
+        )
+        return dataset.map(
+            lambda record: (record[self.image_key], record[self.label_key])
+        )
+
+
+def open_source(name: str, data_dir: str | None = None) -> ImageSource:
+    """Opens a data set, and prepares it first if that is possible.
+
+    Args:
+        name: Any image-classification data set of TFDS (`"imagenet2012"`,
+            `"cifar10"`, ...), or `"digits"`, the embedded sample.
+        data_dir: Where TFDS data sets are, as TFDS means it. Defaults to TFDS's own
+            default; for the embedded sample, to a cache folder.
+
+    Raises:
+        UsageError: If there is no such data set, it has no images or labels, or it
+            is not there and cannot be prepared.
+    """
+    if name == embedded.NAME:
+        data_dir = data_dir or embedded.cache_dir()
+        try:
+            embedded.prepare(data_dir)
+        except OSError as error:
+            raise UsageError(
+                f"The embedded sample cannot be prepared in {data_dir}: {error}. "
+                "Give a folder that can be written with --data_dir"
+            ) from error
+    builder = _builder(name, data_dir)
+    image_key, label_key = _keys(name, builder)
+    if not builder.is_prepared():
+        _prepare(name, builder)
+    train_split, evaluation_split = _splits(name, builder)
+    return ImageSource(builder, image_key, label_key, train_split, evaluation_split)
+
+
+def _builder(name, data_dir):
+    try:
+        return tfds.builder(name, data_dir=data_dir)
+    except tfds.core.registered.DatasetNotFoundError as error:
+        names = [embedded.NAME, *tfds.list_builders(with_community_datasets=False)]
+        nearest = difflib.get_close_matches(name, names, n=3)
+        hint = f"Did you mean {' or '.join(nearest)}? " if nearest else ""
+        raise UsageError(
+            "Expected the name of a data set of TensorFlow Datasets, or "
+            f"{embedded.NAME!r}. {hint}Received: {name!r}"
+        ) from error
+    except Exception as error:  # a data set's own code may raise anything
+        raise UsageError(f"Data set {name!r} cannot be opened: {error}") from error
+
+
+def _keys(name, builder):
+    """Returns the names of the image and the label feature."""
+    features = dict(builder.info.features.items())
+    keys = builder.info.supervised_keys
+    if not keys:
+        kinds = (tfds.features.Image, tfds.features.ClassLabel)
+        found = [
+            [k for k, f in features.items() if isinstance(f, kind)] for kind in kinds
+        ]
+        keys = [matches[0] for matches in found if len(matches) == 1]
+    if not (
+        len(keys) == 2
+        and isinstance(features.get(keys[0]), tfds.features.Image)
+        and isinstance(features.get(keys[1]), tfds.features.ClassLabel)
+    ):
+        raise UsageError(
+            f"Expected a data set of images with one class each. Received: {name!r} "
+            f"with the features {sorted(features)}"
+        )
+    return tuple(keys)
+
+
+def _prepare(name, builder):
+    """Downloads and prepares a data set."""
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # a data set's own code may raise anything
+        place = builder.data_dir_root
+        if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+            raise UsageError(
+                f"Data set {name!r} is not in {place} and has to be downloaded by hand "
+                f"into {place / 'downloads' / 'manual'}: "
+                f"{builder.MANUAL_DOWNLOAD_INSTRUCTIONS}"
+            ) from error
+        raise UsageError(
+            f"Data set {name!r} is not in {place} and could not be downloaded: "
+            f"{error}. Without a network, prepare it elsewhere with "
+            f"`tfds build {name}` and copy the folder {name} there, or give "
+            "its parent with --data_dir"
+        ) from error
+
+
+def _splits(name, builder):
+    splits = builder.info.splits
+    evaluation = next((s for s in EVALUATION_SPLITS if s in splits), None)
+    if "train" not in splits or evaluation is None:
+        raise UsageError(
+            f"Expected a data set with a split train and one of {EVALUATION_SPLITS}. "
+            f"Received: {name!r} with the splits {sorted(splits)}"
+        )
+    return "train", evaluation

@@ -1,0 +1,243 @@
+"""SavedModel and TFLite, written whole, verified, or not at all."""
+
+import pathlib
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+
+from se_keras.errors import UsageError
+from se_keras.export import runtime
+from se_keras.export.inference import as_float32, with_preprocessing
+from se_keras.export.metadata import Metadata, attach
+from se_keras.files import replacing, size_of
+from se_keras.models.preprocessing import Preprocessing
+
+# Largest difference to the Keras model, relative to its largest output.
+TOLERANCE = 1e-4
+SYNTHETIC_IMAGES = 4
+
+
+class VerificationError(RuntimeError):
+    """An exported model computes something else than the Keras model."""
+
+
+def saved_model(
+    model: keras.Model,
+    path: str | pathlib.Path,
+    *,
+    include_preprocessing: bool = False,
+    class_names: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
+    images: np.ndarray | None = None,
+    overwrite: bool = False,
+) -> dict:
+    """Exports a SavedModel with one signature, `serve`, for batches of any size.
+
+    The file is loaded again and compared with the Keras model before it gets its name.
+
+    Args:
+        model: A Keras model of one image and one output, in any precision; it is
+            exported in float32.
+        path: Folder to write.
+        include_preprocessing: Whether the exported model takes pixels in 0..255 and
+            normalises them itself. By default it takes what `model` takes.
+        class_names: Names in the order of the outputs. Defaults to the model's.
+        preprocessing: What the model expects. Defaults to the model's.
+        images: Inputs of the exported model to verify it on, `(n, height, width,
+            channels)`. Defaults to a few synthetic ones.
+        overwrite: Whether to replace what is at `path`.
+
+    Returns:
+        The report: `path`, `bytes`, `images`, `largest_difference` (relative to the
+        largest output) and `top1_agreement`.
+
+    Raises:
+        UsageError: If `path` exists, or the model or an argument is not of the
+            expected form.
+        VerificationError: If the exported model differs; then nothing is at `path`.
+
+    Example:
+
+    ```python
+    report = export.saved_model(model, "saved_model", include_preprocessing=True)
+    # In a process that has only TensorFlow:
+    scores = tf.saved_model.load("saved_model").serve(pixels)
+    ```
+    """
+
+    def write(network, temporary):
+        network.export(temporary, format="tf_saved_model", verbose=False)
+
+    return _export(
+        write,
+        runtime.run_saved_model,
+        model,
+        path,
+        include_preprocessing=include_preprocessing,
+        class_names=class_names,
+        preprocessing=preprocessing,
+        images=images,
+        overwrite=overwrite,
+    )
+
+
+def tflite(
+    model: keras.Model,
+    path: str | pathlib.Path,
+    *,
+    include_preprocessing: bool = False,
+    class_names: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
+    images: np.ndarray | None = None,
+    overwrite: bool = False,
+) -> dict:
+    """Exports a float32 TFLite file for one image at a time.
+
+    Args:
+        model: As in `saved_model`; its input has a known height and width.
+        path: File to write, with the suffix `.tflite`.
+        include_preprocessing: As in `saved_model`.
+        class_names: As in `saved_model`; they travel in the file.
+        preprocessing: As in `saved_model`; it travels in the file.
+        images: As in `saved_model`.
+        overwrite: As in `saved_model`.
+
+    Returns:
+        As `saved_model`.
+
+    Raises:
+        UsageError: As `saved_model`.
+        VerificationError: As `saved_model`.
+
+    Example:
+
+    ```python
+    report = export.tflite(model, "model.tflite", include_preprocessing=True)
+    ```
+    """
+    path = pathlib.Path(path)
+    if path.suffix != ".tflite":
+        raise UsageError(
+            f"Expected a path with the suffix .tflite. Received: {str(path)!r}"
+        )
+
+    def write(network, temporary):
+        shape = (1, *network.inputs[0].shape[1:])
+        if None in shape:
+            raise UsageError(
+                "Expected a model whose input has a known height and width, as TFLite "
+                f"needs. Received: input_shape={network.inputs[0].shape}"
+            )
+        network.export(
+            temporary,
+            format="litert",
+            verbose=False,
+            input_signature=[keras.InputSpec(shape=shape, dtype="float32")],
+        )
+
+    return _export(
+        write,
+        runtime.run_tflite,
+        model,
+        path,
+        include_preprocessing=include_preprocessing,
+        class_names=class_names,
+        preprocessing=preprocessing,
+        images=images,
+        overwrite=overwrite,
+    )
+
+
+def _export(
+    write: Callable,
+    run: Callable,
+    model,
+    path,
+    *,
+    include_preprocessing,
+    class_names,
+    preprocessing,
+    images,
+    overwrite,
+):
+    """Exports with `write`, verifies with `run`, and names the file at the end."""
+    path = pathlib.Path(path)
+    if path.exists() and not overwrite:
+        raise UsageError(
+            "Expected a path where nothing is, or overwrite=True. "
+            f"Received: {str(path)!r}"
+        )
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise UsageError(
+            "Expected a model of one input and one output. "
+            f"Received: {len(model.inputs)} inputs, {len(model.outputs)} outputs"
+        )
+    metadata = Metadata(
+        class_names=_names(model, class_names),
+        preprocessing=preprocessing or getattr(model, "preprocessing", None),
+        normalizes=include_preprocessing,
+    )
+    network = as_float32(model)
+    if include_preprocessing:
+        if metadata.preprocessing is None:
+            raise UsageError(
+                "include_preprocessing=True needs to know what the model expects: give "
+                "preprocessing=Preprocessing(...). Received: preprocessing=None"
+            )
+        network = with_preprocessing(network, metadata.preprocessing)
+    images = _images(network, images, include_preprocessing)
+
+    with replacing(path) as temporary:
+        write(network, temporary)
+        attach(metadata, temporary)
+        report = _compare(network, run(temporary), images)
+        size = size_of(temporary)
+    return {"path": str(path), "bytes": size, **report}
+
+
+def _names(model, class_names):
+    names = class_names or getattr(model, "class_names", None)
+    classes = model.outputs[0].shape[-1]
+    if names and len(names) != classes:
+        raise UsageError(
+            f"Expected a name for each of the {classes} classes. "
+            f"Received: {len(names)} names"
+        )
+    return tuple(names) if names else None
+
+
+def _images(network, images, pixels):
+    expected = network.inputs[0].shape[1:]
+    if images is None:
+        shape = [size or 224 for size in expected]
+        images = np.random.default_rng(0).uniform(size=(SYNTHETIC_IMAGES, *shape))
+        images = images * 255 if pixels else images * 2 - 1
+    images = np.asarray(images, "float32")
+    if images.ndim != len(expected) + 1 or any(
+        size not in (None, given)
+        for size, given in zip(expected, images.shape[1:], strict=True)
+    ):
+        raise UsageError(
+            f"Expected images of shape (n, {', '.join(map(str, expected))}). "
+            f"Received: images of shape {images.shape}"
+        )
+    return images
+
+
+def _compare(network, run, images):
+    expected = np.asarray(network.predict(images, verbose=0))
+    received = np.asarray(run(images))
+    difference = float(np.abs(received - expected).max() / np.abs(expected).max())
+    agreement = float((received.argmax(-1) == expected.argmax(-1)).mean())
+    # Not `>`: a NaN must not pass.
+    if not difference <= TOLERANCE:
+        raise VerificationError(
+            f"The exported model differs from the Keras model by {difference:.1e} of "
+            f"the largest output on {len(images)} images; expected at most {TOLERANCE}"
+        )
+    return {
+        "images": len(images),
+        "largest_difference": difference,
+        "top1_agreement": agreement,
+    }

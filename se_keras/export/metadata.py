@@ -1,0 +1,75 @@
+"""What travels with an exported model beside its weights."""
+
+import dataclasses
+import json
+import pathlib
+import zipfile
+
+from se_keras.models.preprocessing import Preprocessing
+
+FILE_NAME = "se_keras.json"
+# TensorFlow's place for a user's own files in a SavedModel.
+SAVED_MODEL_FOLDER = "assets.extra"
+LABELS_NAME = "labels.txt"
+
+
+@dataclasses.dataclass(frozen=True)
+class Metadata:
+    """What a program must know to use an exported model on an image file.
+
+    Attributes:
+        class_names: Names in the order of the outputs, or `None`.
+        preprocessing: What the network expects, or `None`.
+        normalizes: Whether the exported model takes pixels in 0..255 and normalises
+            them itself; else it takes normalised images.
+    """
+
+    class_names: tuple[str, ...] | None
+    preprocessing: Preprocessing | None
+    normalizes: bool
+
+    def to_json(self) -> str:
+        """Returns the record as JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Metadata":
+        """Returns the record that `to_json` wrote."""
+        record = json.loads(text)
+        return cls(
+            record["class_names"] and tuple(record["class_names"]),
+            record["preprocessing"]
+            and Preprocessing.from_dict(record["preprocessing"]),
+            record["normalizes"],
+        )
+
+
+def attach(metadata: Metadata, path: pathlib.Path) -> None:
+    """Puts the record into a SavedModel folder or a TFLite file.
+
+    A TFLite file carries it, and the names alone in `labels.txt`, as a zip archive
+    behind the model: the form that TFLite's metadata has for associated files, which
+    interpreters pass over and `unzip` opens.
+    """
+    if path.is_dir():
+        folder = path / SAVED_MODEL_FOLDER
+        folder.mkdir()
+        (folder / FILE_NAME).write_text(metadata.to_json())
+        return
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(FILE_NAME, metadata.to_json())
+        if metadata.class_names:
+            archive.writestr(LABELS_NAME, "\n".join(metadata.class_names) + "\n")
+
+
+def read(path: pathlib.Path) -> Metadata | None:
+    """Returns the record of a SavedModel folder or a TFLite file, if it has one."""
+    if path.is_dir():
+        file = path / SAVED_MODEL_FOLDER / FILE_NAME
+        return Metadata.from_json(file.read_text()) if file.exists() else None
+    if not zipfile.is_zipfile(path):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        if FILE_NAME not in archive.namelist():
+            return None
+        return Metadata.from_json(archive.read(FILE_NAME).decode())

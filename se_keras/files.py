@@ -1,0 +1,50 @@
+"""Files that are written whole or not at all."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+
+
+@contextlib.contextmanager
+def replacing(path: str | pathlib.Path):
+    """Gives a temporary path beside `path`, and moves it there at a good end.
+
+    Args:
+        path: A file or folder. What is there stays until the new one is complete.
+    """
+    final = pathlib.Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    # The temporary name keeps the suffix: writers choose the format by it.
+    temporary = final.with_name(f".writing-{os.getpid()}-{final.name}")
+    retired = final.with_name(f".retired-{os.getpid()}-{final.name}")
+    try:
+        yield temporary
+        if final.is_dir():
+            os.replace(final, retired)
+        os.replace(temporary, final)
+    finally:
+        remove(temporary)
+        remove(retired)
+
+
+def write_json(path: str | pathlib.Path, record: dict) -> None:
+    """Writes `record` to `path`, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def remove(path: pathlib.Path) -> None:
+    """Removes a file or folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def size_of(path: str | pathlib.Path) -> int:
+    """Returns the bytes of a file, or of all files in a folder."""
+    path = pathlib.Path(path)
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())

@@ -1,0 +1,282 @@
+"""The run itself: data, model, loop, checkpoints, evaluation, exports, report."""
+
+import dataclasses
+import pathlib
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from se_keras import export
+from se_keras.data import ImageSource, evaluation_batches, open_source, training_batches
+from se_keras.data.embedded import NAME as EMBEDDED
+from se_keras.errors import UsageError, as_usage_errors
+from se_keras.files import replacing, write_json
+from se_keras.models import Preprocessing, create_model
+from se_keras.models.registry import lookup
+from se_keras.training.loop import Trainer
+from se_keras.training.recipe import Recipe
+from se_keras.training.schedule import make_schedule
+from se_keras.training.strategy import check_batch_size, make_strategy
+from se_keras.training.workdir import MetricsFile, WorkDir, versions
+
+KEPT_CHECKPOINTS = 2
+VERIFICATION_IMAGES = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """What a run needs, checked before anything long starts."""
+
+    recipe: Recipe
+    strategy: tf.distribute.Strategy
+    source: ImageSource
+    record: Preprocessing
+    workdir: WorkDir
+
+    @property
+    def steps_per_epoch(self) -> int:
+        train_images = self.source.num_examples(self.source.train_split)
+        return train_images // self.recipe.batch_size
+
+
+def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dict:
+    """Trains, evaluates and exports a network, or continues where a run stopped.
+
+    Args:
+        recipe: Everything that decides the run.
+        strategy: Where to run. Defaults to what the recipe says.
+
+    Returns:
+        The report, as in `report.json` of the work directory: accuracy, loss,
+        parameters, images per second, seconds of each part, and what each export
+        report says.
+
+    Raises:
+        UsageError: On bad input, before anything long starts.
+    """
+    started = time.monotonic()
+    run = _prepare(recipe, strategy)
+    _introduce(run)
+
+    trainer = _trainer(run)
+    checkpoint = tf.train.Checkpoint(
+        model=trainer.model, optimizer=trainer.optimizer, epoch=tf.Variable(0)
+    )
+    manager = tf.train.CheckpointManager(
+        checkpoint, run.workdir.path / "checkpoints", max_to_keep=KEPT_CHECKPOINTS
+    )
+    if manager.latest_checkpoint:
+        checkpoint.restore(manager.latest_checkpoint).assert_existing_objects_matched()
+        print(f"Continuing after epoch {int(checkpoint.epoch)} of {recipe.epochs}.")
+
+    training_seconds = _fit(run, trainer, checkpoint, manager)
+    evaluation = trainer.evaluate(_evaluation_data(run))
+    network = _inference_network(run, trainer.model)
+    exports = _export(run, network)
+
+    report = {
+        "model": recipe.model,
+        "dataset": recipe.dataset,
+        "epochs": recipe.epochs,
+        "parameters": int(sum(np.prod(v.shape) for v in network.trainable_variables)),
+        "evaluation_split": run.source.evaluation_split,
+        **evaluation,
+        **training_seconds,
+        "seconds": time.monotonic() - started,
+        "exports": exports,
+        "versions": versions(),
+    }
+    write_json(run.workdir.path / "report.json", report)
+    _summarise(run, report)
+    return report
+
+
+class _CheckpointEpochs(keras.callbacks.Callback):
+    """Saves at the end of each epoch, before any other trace of it is written."""
+
+    def __init__(self, checkpoint, manager):
+        super().__init__()
+        self._checkpoint = checkpoint
+        self._manager = manager
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._checkpoint.epoch.assign(epoch + 1)
+        self._manager.save(epoch + 1)
+
+
+def _prepare(recipe, strategy):
+    """Checks all input: model, strategy, batch, work directory, data set."""
+    with as_usage_errors(ValueError):
+        entry = lookup(recipe.model)
+    strategy = strategy or make_strategy(recipe.strategy)
+    check_batch_size(recipe.batch_size, strategy)
+    workdir = WorkDir(recipe.workdir or f"runs/{recipe.dataset}-{recipe.model}", recipe)
+    source = open_source(recipe.dataset, recipe.data_dir)
+    record = entry.preprocessing.with_input(
+        recipe.image_size, recipe.image_size, source.image_shape[2]
+    )
+    run = _Run(recipe, strategy, source, record, workdir)
+    if run.steps_per_epoch == 0:
+        images = source.num_examples(source.train_split)
+        raise UsageError(
+            f"Expected a batch_size of at most {images}, the training images. "
+            f"Received: batch_size={recipe.batch_size}"
+        )
+    return run
+
+
+def _trainer(run):
+    recipe = run.recipe
+    keras.utils.set_random_seed(recipe.seed)
+    with run.strategy.scope():
+        model = _create(run, dtype=recipe.precision, classifier_activation=None)
+        if recipe.sync_batch_norm:
+            for layer in model.layers:
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    layer.synchronized = True
+        optimizer = keras.optimizers.SGD(
+            make_schedule(recipe, run.steps_per_epoch),
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+        )
+        if recipe.precision == "mixed_float16":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        # For the callbacks, which look for `model.optimizer`.
+        model.compile(optimizer=optimizer)
+    return Trainer(
+        model,
+        optimizer,
+        run.strategy,
+        classes=len(run.source.class_names),
+        batch_size=recipe.batch_size,
+        weight_decay=recipe.weight_decay,
+        label_smoothing=recipe.label_smoothing,
+    )
+
+
+def _create(run, **kwargs):
+    return create_model(
+        run.recipe.model,
+        input_shape=(*run.record.size, run.record.channels),
+        classes=len(run.source.class_names),
+        **kwargs,
+    )
+
+
+def _evaluation_data(run):
+    return evaluation_batches(run.source, run.record, batch_size=run.recipe.batch_size)
+
+
+def _fit(run, trainer, checkpoint, manager):
+    """Trains the epochs that are left; returns the seconds and images per second."""
+    initial_epoch = int(checkpoint.epoch)
+
+    def training_data(epoch):
+        return training_batches(
+            run.source,
+            run.record,
+            run.recipe.augmentation,
+            batch_size=run.recipe.batch_size,
+            seed=run.recipe.seed,
+            epoch=epoch,
+        )
+
+    started = time.monotonic()
+    trainer.fit(
+        training_data,
+        _evaluation_data(run),
+        steps_per_epoch=run.steps_per_epoch,
+        epochs=run.recipe.epochs,
+        initial_epoch=initial_epoch,
+        callbacks=[
+            _CheckpointEpochs(checkpoint, manager),
+            MetricsFile(run.workdir, initial_epoch),
+            keras.callbacks.TensorBoard(
+                run.workdir.path / "tensorboard", write_graph=False
+            ),
+        ],
+    )
+    seconds = time.monotonic() - started
+    epochs = run.recipe.epochs - initial_epoch
+    images = epochs * run.steps_per_epoch * run.recipe.batch_size
+    return {"training_seconds": seconds, "images_per_second": images / seconds}
+
+
+def _inference_network(run, trained):
+    """Returns the trained network in float32 with softmax, and saves it."""
+    network = _create(run, dtype="float32")
+    network.set_weights(trained.get_weights())
+    network.preprocessing = run.record
+    network.class_names = run.source.class_names
+    with replacing(run.workdir.path / "model.keras") as path:
+        network.save(path)
+    return network
+
+
+def _export(run, network):
+    """Writes and verifies the exports of the recipe; returns their reports."""
+    # The exports take pixels, so that a phone cannot normalise differently.
+    pixels = _verification_pixels(run)
+    writers = {
+        "saved_model": (export.saved_model, "saved_model"),
+        "tflite": (export.tflite, "model.tflite"),
+    }
+    reports = {}
+    for name in run.recipe.exports:
+        write, file = writers[name]
+        print(f"Exporting and verifying {file} ...", flush=True)
+        reports[name] = write(
+            network,
+            run.workdir.path / file,
+            include_preprocessing=True,
+            images=pixels,
+            overwrite=True,
+        )
+    return reports
+
+
+def _verification_pixels(run):
+    """Returns some evaluation images as pixels."""
+    batches = evaluation_batches(run.source, run.record, batch_size=1)
+    images = [image[0] for image, _, _ in batches.take(VERIFICATION_IMAGES)]
+    return (np.stack(images) - run.record.offset) / run.record.scale
+
+
+def _introduce(run):
+    recipe, source = run.recipe, run.source
+    train_images = source.num_examples(source.train_split)
+    print(
+        f"Training {recipe.model} on {recipe.dataset}: {train_images} images of "
+        f"{len(source.class_names)} classes at {recipe.image_size} x "
+        f"{recipe.image_size}, {recipe.epochs} epochs, "
+        f"{run.strategy.num_replicas_in_sync} replica(s), {recipe.precision}."
+    )
+    if recipe.dataset == EMBEDDED:
+        print(
+            "This is the embedded sample, scikit-learn's digits. For ImageNet:\n"
+            "  python examples/train_imagenet.py --dataset=imagenet2012 "
+            "--data_dir=TFDS_FOLDER"
+        )
+    print(f"Work directory: {run.workdir.path}", flush=True)
+
+
+def _summarise(run, report):
+    path = run.workdir.path
+    print(
+        f"\n{report['evaluation_split']} accuracy: {report['accuracy']:.2%} of "
+        f"{report['examples']} images ({report['seconds']:.0f} s in all)"
+    )
+    files = {"model.keras": pathlib.Path(path / "model.keras")}
+    print(f"  {files['model.keras']}")
+    for name, exported in report["exports"].items():
+        print(
+            f"  {exported['path']}  {exported['bytes'] / 2**20:.2f} MiB, differs from "
+            f"Keras by {exported['largest_difference']:.1e} of the largest output, "
+            f"same top-1 on {exported['top1_agreement']:.0%} of "
+            f"{exported['images']} images ({name})"
+        )
+    print(f"  {path / 'report.json'}, metrics.csv, tensorboard/")
+    model = path / ("model.tflite" if "tflite" in report["exports"] else "model.keras")
+    print(f"Next: python examples/classify_image.py --model={model} IMAGE...")

@@ -1,0 +1,116 @@
+"""The folder of a run: what was asked for, and what came of it."""
+
+import contextlib
+import csv
+import dataclasses
+import json
+import pathlib
+import platform
+import tempfile
+from importlib import metadata
+
+import keras
+
+from se_keras.errors import UsageError
+from se_keras.files import replacing, write_json
+from se_keras.training.recipe import Recipe
+
+# Settings that may change between a run and its continuation.
+FREE_SETTINGS = ("data_dir", "exports", "strategy", "workdir")
+PACKAGES = ("se-keras", "keras", "tensorflow", "tensorflow-datasets", "numpy")
+
+
+class WorkDir:
+    """The folder of one run.
+
+    It holds `config.json` (settings and versions), `metrics.csv`, `checkpoints/`,
+    `tensorboard/`, `model.keras`, the exports, and `report.json`.
+
+    Args:
+        path: The folder; it is created.
+        recipe: Settings of the run.
+
+    Raises:
+        UsageError: If the folder cannot be written, or belongs to a run with other
+            settings.
+    """
+
+    def __init__(self, path: str | pathlib.Path, recipe: Recipe):
+        self.path = pathlib.Path(path)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._check_settings(recipe)
+            if not self.config.exists():
+                write_json(
+                    self.config, {**dataclasses.asdict(recipe), "versions": versions()}
+                )
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise UsageError(
+                "Expected a work directory that can be written. "
+                f"Received: {str(path)!r} ({error.strerror})"
+            ) from error
+
+    @property
+    def config(self) -> pathlib.Path:
+        """File of the settings."""
+        return self.path / "config.json"
+
+    def _check_settings(self, recipe):
+        if not self.config.exists():
+            return
+        # Through JSON, so that tuples compare with lists.
+        wanted = json.loads(json.dumps(dataclasses.asdict(recipe)))
+        there = json.loads(self.config.read_text())
+        differing = [
+            f"{name}: {there.get(name)!r} there, {value!r} here"
+            for name, value in wanted.items()
+            if name not in FREE_SETTINGS and there.get(name) != value
+        ]
+        if differing:
+            raise UsageError(
+                f"{self.path} belongs to a run with other settings: "
+                f"{'; '.join(differing)}. Give another --workdir, or the same settings"
+            )
+
+
+class MetricsFile(keras.callbacks.Callback):
+    """Writes the logs of all epochs to a CSV file, whole after each epoch.
+
+    Args:
+        workdir: The run's folder. Rows of an earlier part of the run are kept.
+        initial_epoch: First epoch of this part; rows from it on are replaced.
+    """
+
+    NAME = "metrics.csv"
+
+    def __init__(self, workdir: WorkDir, initial_epoch: int):
+        super().__init__()
+        self._workdir = workdir
+        self._rows = []
+        path = workdir.path / self.NAME
+        if path.exists():
+            with path.open(newline="") as file:
+                rows = list(csv.DictReader(file))
+            self._rows = [row for row in rows if int(row["epoch"]) <= initial_epoch]
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Adds a row: the number of the finished epoch, from 1, and its logs."""
+        self._rows.append({"epoch": epoch + 1, **logs})
+        with (
+            replacing(self._workdir.path / self.NAME) as path,
+            path.open("w", newline="") as file,
+        ):
+            writer = csv.DictWriter(file, fieldnames=list(self._rows[-1]))
+            writer.writeheader()
+            writer.writerows(self._rows)
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of Python and the packages that decide a run."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
