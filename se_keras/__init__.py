@@ -1,5 +1,7 @@
 """Squeeze-and-Excitation networks for Keras 3."""
 
+import importlib
+
 from se_keras import layers, models, weights
 from se_keras.layers import SqueezeExcite
 from se_keras.models import create_model, list_models
@@ -12,3 +14,16 @@ __all__ = [
     "models",
     "weights",
 ]
+
+# Rooms that import TensorFlow are opened when they are asked for.
+_LAZY = ("data", "export", "training")
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return importlib.import_module(f"se_keras.{name}")
+    raise AttributeError(f"module 'se_keras' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_LAZY])
