@@ -42,7 +42,7 @@ FIELDS = [
 
 def main(_):
     """Makes a recipe of the flags and trains it."""
-    logging.set_verbosity(logging.WARNING)
+    logging.set_verbosity(logging.ERROR)
     overrides = {flag.name: flag.value for flag in FIELDS}
     if overrides["exports"] is not None:
         overrides["exports"] = tuple(overrides["exports"])
