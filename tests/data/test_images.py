@@ -1,0 +1,102 @@
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from se_keras.data.images import centre_crop, crop, image_size
+from se_keras.models import Preprocessing
+from tests.data.images import FILTERS, decode, encode, photo, pillow_centre_crop
+
+
+@pytest.mark.parametrize("interpolation", FILTERS)
+@pytest.mark.parametrize(
+    ("stored", "size", "share"),
+    [
+        ((427, 640), 224, 0.875),
+        ((640, 427), 224, 0.875),
+        ((300, 301), 224, 0.95),
+        ((50, 71), 64, 0.875),
+        ((427, 100), 32, 1.0),  # reduced a lot: shows missing antialiasing
+        ((33, 20), 96, 0.875),  # enlarged
+        ((224, 224), 224, 1.0),  # as it is
+    ],
+)
+def test_centre_crop_is_that_of_pillow(stored, size, share, interpolation):
+    record = Preprocessing((size, size), share, interpolation)
+    for name in ("china", "flower"):
+        pixels = photo(*stored, name)
+        actual = centre_crop(tf.constant(encode(pixels)), record)
+        assert actual.dtype == "float32"
+        difference = np.abs(actual - pillow_centre_crop(pixels, record))
+        # Pillow rounds to whole numbers.
+        assert difference.mean() < 0.35
+        assert difference.max() < (1 if interpolation == "bilinear" else 5)
+
+
+def test_centre_crop_of_a_jpeg():
+    encoded = encode(photo(427, 640), "jpeg")
+    record = Preprocessing()
+    expected = pillow_centre_crop(decode(encoded), record)
+    assert np.abs(centre_crop(tf.constant(encoded), record) - expected).mean() < 1.5
+
+
+@pytest.mark.parametrize(
+    ("size", "stored", "resized"),
+    [((20, 30), (100, 100), (30, 30)), ((30, 20), (50, 100), (30, 60))],
+)
+def test_centre_crop_of_another_aspect(size, stored, resized):
+    pixels = photo(*stored)
+    actual = centre_crop(tf.constant(encode(pixels)), Preprocessing(size, crop=1.0))
+    image = Image.fromarray(pixels).resize(resized[::-1], FILTERS["bilinear"])
+    top, left = np.subtract(resized, size) // 2
+    expected = np.asarray(image)[top : top + size[0], left : left + size[1]]
+    assert np.abs(actual - expected.astype("float32")).max() < 1
+
+
+def test_bicubic_stays_in_range():
+    squares = 255 * (np.indices((12, 12, 3)) // 2).sum(0).astype("uint8") % 2 * 255
+    pixels = np.where(squares > 0, 255, 0).astype("uint8")
+    record = Preprocessing((31, 31), 1.0, "bicubic")
+    actual = centre_crop(tf.constant(encode(pixels)), record).numpy()
+    assert actual.min() == 0
+    assert actual.max() == 255
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("file_format", "mode"),
+    [
+        ("png", "RGB"),
+        ("png", "L"),
+        ("png", "P"),
+        ("png", "RGBA"),
+        ("jpeg", "RGB"),
+        ("jpeg", "L"),
+        ("gif", "RGB"),
+        ("gif", "L"),
+        ("bmp", "RGB"),
+        ("bmp", "L"),
+    ],
+)
+def test_every_kind_of_file(file_format, mode, channels):
+    pixels = photo(24, 24, "flower")
+    mean, std = (0.0,) * channels, (1.0,) * channels
+    record = Preprocessing((24, 24), 1.0, mean=mean, std=std)
+    encoded = encode(pixels, file_format, mode)
+    actual = centre_crop(tf.constant(encoded), record)
+    pillow = Image.open(io.BytesIO(encoded)).convert("RGB" if channels == 3 else "L")
+    expected = np.asarray(pillow, "float32").reshape(24, 24, channels)
+    assert np.abs(actual - expected).mean() < 1.5
+
+
+@pytest.mark.parametrize("file_format", ["png", "jpeg"])
+def test_size_and_crop(file_format):
+    encoded = encode(photo(61, 90), file_format)
+    assert image_size(tf.constant(encoded)).numpy().tolist() == [61, 90]
+    actual = crop(tf.constant(encoded), [33, 20], [21, 57], 3)
+    expected = decode(encoded)[33 : 33 + 21, 20 : 20 + 57]
+    assert actual.shape == expected.shape
+    error = np.abs(actual.numpy().astype("float32") - expected).mean()
+    assert error < (2 if file_format == "jpeg" else 1e-6)

@@ -1,0 +1,122 @@
+import dataclasses
+
+import pytest
+
+from se_keras.data import Augmentation
+from se_keras.errors import UsageError
+from se_keras.models import list_models
+from se_keras.training import RECIPES, Recipe, make_recipe
+
+# The paper, section 6.1.
+PAPER = {
+    "dataset": "imagenet2012",
+    "model": "se_resnet50",
+    "epochs": 100,
+    "batch_size": 1024,
+    "image_size": 224,
+    "learning_rate": 0.6,
+    "schedule": "step",
+    "boundaries": (30, 60, 90),
+    "warmup_epochs": 0,
+    "momentum": 0.9,
+    "nesterov": False,
+    "weight_decay": 1e-4,
+    "label_smoothing": 0.0,
+    "augmentation": Augmentation("resized", (0.08, 1.0), (3 / 4, 4 / 3), flip=True),
+}
+# He et al. 2015, section 4.2: steps 32,000 and 48,000 of 64,000 divide the rate.
+PAPER_CIFAR = {
+    "dataset": "cifar10",
+    "model": "se_resnet110",
+    "batch_size": 128,
+    "image_size": 32,
+    "learning_rate": 0.1,
+    "schedule": "step",
+    "momentum": 0.9,
+    "weight_decay": 1e-4,
+    "augmentation": Augmentation("padded", padding=4, flip=True),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("paper", PAPER), ("paper_cifar", PAPER_CIFAR)]
+)
+def test_recipes_of_papers(name, expected):
+    recipe = dataclasses.asdict(make_recipe(name))
+    expected = expected | {"augmentation": dataclasses.asdict(expected["augmentation"])}
+    assert {field: recipe[field] for field in expected} == expected
+
+
+def test_cifar_recipe_counts_in_steps_of_he_et_al():
+    recipe = make_recipe("paper_cifar")
+    steps_per_epoch = 50_000 // recipe.batch_size
+    boundaries = [epoch * steps_per_epoch for epoch in recipe.boundaries]
+    assert boundaries == pytest.approx([32_000, 48_000], rel=0.01)
+    assert recipe.epochs * steps_per_epoch == pytest.approx(64_000, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name"),
+    [
+        (None, "sample"),
+        ("digits", "sample"),
+        ("cifar10", "paper_cifar"),
+        ("cifar100", "paper_cifar"),
+        ("fashion_mnist", "paper_cifar"),
+        ("mnist", "paper_cifar"),
+        ("imagenet2012", "paper"),
+        ("places365_small", "paper"),
+    ],
+)
+def test_recipe_of_a_data_set(dataset, name):
+    changes = {} if dataset is None else {"dataset": dataset}
+    assert make_recipe(dataset=dataset) == dataclasses.replace(RECIPES[name], **changes)
+
+
+def test_no_digit_is_mirrored():
+    assert not make_recipe().augmentation.flip
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_networks_of_recipes(name):
+    assert RECIPES[name].model in list_models("se_*")
+
+
+def test_overrides():
+    recipe = make_recipe("paper", epochs=7, batch_size=None, exports=())
+    assert recipe == dataclasses.replace(RECIPES["paper"], epochs=7, exports=())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        recipe.epochs = 8
+    assert make_recipe("paper", dataset="cifar10").learning_rate == 0.6
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"name": "papr"}, "recipe.*Did you mean paper.*Received: 'papr'"),
+        ({"batchsize": 4}, "field.*Did you mean batch_size.*Received: 'batchsize'"),
+        ({"precision": "float16"}, "precision.*Did you mean float32.*'float16'"),
+        ({"precision": "mixed_bf16"}, "Did you mean mixed_bfloat16.*'mixed_bf16'"),
+        ({"strategy": "mirored"}, "strategy.*Did you mean mirrored.*'mirored'"),
+        ({"schedule": "linear"}, "schedule.*cosine, step.*Received: 'linear'"),
+        ({"exports": ("tflight",)}, "exports.*Did you mean tflite.*'tflight'"),
+        ({"batch_size": -4}, "a positive batch_size.*batch_size=-4"),
+        ({"batch_size": 0}, "a positive batch_size.*batch_size=0"),
+        ({"epochs": 0}, "a positive epochs.*epochs=0"),
+        ({"image_size": -1}, "a positive image_size.*image_size=-1"),
+        ({"learning_rate": -0.1}, r"a positive learning_rate.*learning_rate=-0\.1"),
+        ({"learning_rate": float("nan")}, "a positive learning_rate.*nan"),
+        ({"weight_decay": -1e-4}, "0 or more for weight_decay.*=-0.0001"),
+        ({"momentum": -0.9}, "0 or more for momentum"),
+        ({"warmup_epochs": -1}, "0 or more for warmup_epochs"),
+        ({"seed": -1}, "0 or more for seed"),
+    ],
+)
+def test_bad_setting(settings, message):
+    with pytest.raises(UsageError, match=f"Expected .*{message}"):
+        make_recipe(**settings)
+
+
+def test_bad_setting_of_a_recipe_of_ones_own():
+    with pytest.raises(UsageError, match="batch_size=-1"):
+        Recipe("digits", "se_resnet20", 1, -1, 8, 0.1)

@@ -1,0 +1,313 @@
+import collections
+import csv
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from se_keras import training
+from se_keras.data.images import centre_crop
+from se_keras.errors import UsageError
+from se_keras.export import load_classifier
+from se_keras.training import run
+from se_keras.training.workdir import MetricsFile
+from tests.helpers import ROOT
+
+
+def workdir_of(recipe):
+    return pathlib.Path(recipe.workdir)
+
+
+def metrics(workdir):
+    with (workdir / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_accuracy_is_that_of_the_saved_model(digits_run, digits):
+    model = keras.models.load_model(digits_run.workdir / "model.keras")
+    records = list(digits.records("test"))
+    record = model.preprocessing
+    pixels = np.stack([centre_crop(encoded, record) for encoded, _ in records])
+    labels = np.array([int(label) for _, label in records])
+    images = (pixels / 255 - record.mean) / record.std
+    scores = model.predict(images, verbose=0).astype("float64")
+
+    report = digits_run.report
+    assert report["examples"] == len(labels) == 360
+    assert report["accuracy"] == pytest.approx((scores.argmax(-1) == labels).mean())
+    chosen = scores[np.arange(360), labels]
+    assert report["loss"] == pytest.approx(-np.log(chosen).mean(), rel=1e-4)
+    rank = (scores > chosen[:, None]).sum(-1)
+    assert report["top5_accuracy"] == pytest.approx((rank < 5).mean())
+    assert report["accuracy"] > 0.9
+    np.testing.assert_allclose(scores.sum(-1), 1, atol=1e-5)
+
+
+def test_report_is_in_the_work_directory(digits_run):
+    report = json.loads((digits_run.workdir / "report.json").read_text())
+    assert report == digits_run.report
+    model = keras.models.load_model(digits_run.workdir / "model.keras")
+    trained = sum(np.size(w) for w in model.trainable_weights)
+    assert report["parameters"] == trained
+    assert report["epochs"] == 5
+    assert (report["dataset"], report["evaluation_split"]) == ("digits", "test")
+    assert 0 < report["training_seconds"] < report["seconds"]
+    assert report["images_per_second"] == pytest.approx(
+        5 * (1437 // 64 * 64) / report["training_seconds"]
+    )
+
+
+def test_every_figure_printed_is_in_the_report(digits_run):
+    report, lines = digits_run.report, digits_run.output.splitlines()
+    summary = lines[-7:]
+    assert f"test accuracy: {report['accuracy']:.2%} of 360 images" in summary[1]
+    for name, exported in report["exports"].items():
+        (line,) = [line for line in summary if f"({name})" in line]
+        assert line.split()[0] == exported["path"]
+        assert f"{exported['largest_difference']:.1e}" in line
+        assert f"{exported['bytes'] / 2**20:.2f} MiB" in line
+    assert f"--model={digits_run.workdir / 'model.tflite'}" in summary[-1]
+    assert "embedded sample" in digits_run.output
+    assert "--dataset=imagenet2012" in digits_run.output
+
+
+def test_work_directory_is_complete(digits_run):
+    names = {path.name for path in digits_run.workdir.iterdir()}
+    assert names == {
+        "config.json",
+        "metrics.csv",
+        "tensorboard",
+        "checkpoints",
+        "model.keras",
+        "saved_model",
+        "model.tflite",
+        "report.json",
+    }
+    assert tf.train.latest_checkpoint(digits_run.workdir / "checkpoints")
+    rows = metrics(digits_run.workdir)
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert float(rows[-1]["val_accuracy"]) == digits_run.report["accuracy"]
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"]) / 2
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_tensorboard_logs(part, digits_run):
+    rows = metrics(digits_run.workdir)
+    (file,) = (digits_run.workdir / "tensorboard" / part).glob("events.*")
+    found = collections.defaultdict(list)
+    for event in tf.compat.v1.train.summary_iterator(str(file)):
+        for value in event.summary.value:
+            if value.HasField("tensor"):
+                found[value.tag].append(tf.make_ndarray(value.tensor).item())
+    prefix = {"train": "", "validation": "val_"}[part]
+    for name in ("loss", "accuracy"):
+        expected = [float(row[prefix + name]) for row in rows]
+        assert found[f"epoch_{name}"] == pytest.approx(expected, rel=1e-6)
+    if part == "train":
+        rate = found["epoch_learning_rate"]
+        assert len(rate) == 5
+        assert rate[-1] == pytest.approx(0, abs=1e-3)  # the cosine's end
+
+
+def test_names_and_images_travel(digits_run, digits):
+    for file in ("model.keras", "saved_model", "model.tflite"):
+        classifier = load_classifier(digits_run.workdir / file)
+        assert classifier.class_names == digits.class_names
+        assert classifier.preprocessing.size == (12, 12)
+        assert classifier.preprocessing.channels == 1
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision(precision, recipe):
+    report = training.train(
+        dataclasses.replace(
+            recipe, precision=precision, exports=("saved_model", "tflite")
+        )
+    )
+    workdir = workdir_of(recipe)
+    losses = [float(row["loss"]) for row in metrics(workdir)]
+    assert losses[1] < losses[0]
+    assert np.isfinite(losses).all()
+    model = keras.models.load_model(workdir / "model.keras")
+    layers = model._flatten_layers(include_self=False)
+    assert {layer.dtype_policy.name for layer in layers} == {"float32"}
+    for exported in report["exports"].values():
+        assert exported["largest_difference"] < 1e-4
+        assert exported["top1_agreement"] == 1
+
+
+class Interrupted(RuntimeError):
+    """What stops a run in these tests."""
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Takes the time out of a run: an epoch leaves a trace in one weight, no more."""
+    seen = types.SimpleNamespace(epochs=[], trainer=None)
+
+    def training_data(*_, epoch, **__):
+        seen.epochs.append(epoch)
+        return tf.data.Dataset.range(1)
+
+    class QuickTrainer(training.Trainer):
+        def _train_epoch(self, batches, callbacks):
+            seen.trainer = self
+            bias = self.model.trainable_variables[-1]
+            bias.assign(bias + seen.epochs[-1] + 1)
+            return {"loss": 1 / (seen.epochs[-1] + 1)}
+
+        def evaluate(self, data):
+            return {"loss": 1.0, "accuracy": 0.5, "examples": 360}
+
+    monkeypatch.setattr(run, "training_batches", training_data)
+    monkeypatch.setattr(run, "Trainer", QuickTrainer)
+    return seen
+
+
+def last_bias(workdir):
+    return keras.models.load_model(workdir / "model.keras").get_weights()[-1]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (training.Trainer, "evaluate"),
+        (tf.train.CheckpointManager, "save"),
+        (MetricsFile, "on_epoch_end"),
+        (keras.callbacks.TensorBoard, "on_epoch_end"),
+        (run, "_inference_network"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_interrupted_run_continues(owner, name, recipe, quick, monkeypatch):
+    """Wherever it was stopped, each epoch counts once, in weights and metrics."""
+    recipe = dataclasses.replace(recipe, epochs=3)
+    owner = run.Trainer if owner is training.Trainer else owner
+    original = getattr(owner, name)
+
+    def interrupted(*args, **kwargs):
+        if quick.epochs[-1] > 0:
+            raise Interrupted
+        return original(*args, **kwargs)
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(owner, name, interrupted)
+        training.train(recipe)
+    assert not (workdir_of(recipe) / "report.json").exists()
+    training.train(recipe)
+    np.testing.assert_array_equal(last_bias(workdir_of(recipe)), np.full(10, 1 + 2 + 3))
+    rows = metrics(workdir_of(recipe))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    losses = [float(row["loss"]) for row in rows]
+    assert losses == pytest.approx([1, 1 / 2, 1 / 3])
+
+
+def test_finished_run_does_not_train_again(recipe, quick):
+    training.train(recipe)
+    before = (workdir_of(recipe) / "metrics.csv").read_text()
+    training.train(recipe)
+    assert quick.epochs == [0, 1]
+    assert (workdir_of(recipe) / "metrics.csv").read_text() == before
+    np.testing.assert_array_equal(last_bias(workdir_of(recipe)), np.full(10, 1 + 2))
+
+
+def test_finished_run_keeps_its_training_time(recipe, quick):
+    first, second = training.train(recipe), training.train(recipe)
+    for name in ("training_seconds", "images_per_second"):
+        assert second[name] == pytest.approx(first[name], rel=0.5)
+
+
+def test_precision_decides_how_to_compute(recipe, quick):
+    for precision, dtypes in (
+        ("mixed_float16", {"float16", "float32"}),
+        ("float32", {"float32"}),
+    ):
+        workdir = f"{recipe.workdir}-{precision}"
+        training.train(
+            dataclasses.replace(recipe, precision=precision, workdir=workdir)
+        )
+        layers = quick.trainer.model._flatten_layers(include_self=False)
+        assert {layer.compute_dtype for layer in layers} == dtypes
+        scaled = isinstance(
+            quick.trainer.optimizer, keras.optimizers.LossScaleOptimizer
+        )
+        assert scaled == (precision == "mixed_float16")
+
+
+@pytest.mark.parametrize("synchronized", [False, True])
+def test_batch_norm_over_all_replicas(synchronized, recipe, quick):
+    training.train(dataclasses.replace(recipe, sync_batch_norm=synchronized))
+    norms = [
+        layer.synchronized
+        for layer in quick.trainer.model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    assert norms == [synchronized] * 7
+
+
+def test_settings_reach_the_optimizer(recipe, quick):
+    settings = {"momentum": 0.7, "nesterov": True, "learning_rate": 0.3, "epochs": 1}
+    training.train(dataclasses.replace(recipe, warmup_epochs=0, **settings))
+    optimizer = quick.trainer.optimizer
+    assert (optimizer.momentum, optimizer.nesterov) == (0.7, True)
+    assert float(optimizer.learning_rate) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"model": "se_resnet8x"}, "name of a model.*Did you mean se_resnet8 .*"),
+        ({"dataset": "digitz"}, "Did you mean digits"),
+        ({"batch_size": 1438}, "at most 1437.*Received: batch_size=1438"),
+    ],
+)
+def test_bad_input(settings, message, recipe):
+    with pytest.raises(UsageError, match=message):
+        training.train(dataclasses.replace(recipe, **settings))
+    assert not workdir_of(recipe).exists()
+
+
+def test_work_directory_of_another_run(recipe, quick):
+    training.train(recipe)
+    before = sorted(workdir_of(recipe).rglob("*"))
+    with pytest.raises(UsageError, match="learning_rate: 0.1 there, 0.3 here"):
+        training.train(dataclasses.replace(recipe, learning_rate=0.3))
+    assert sorted(workdir_of(recipe).rglob("*")) == before
+    assert quick.epochs == [0, 1]
+
+
+def test_killed_run_continues_exactly(digits_dir, tmp_path):
+    """The weights are those of a run that nobody killed, to the last bit."""
+
+    def program(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "tests.training.killed_run", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+            capture_output=True,
+            text=True,
+        )
+
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    first = program(digits_dir, killed, "--kill")
+    assert first.returncode == -signal.SIGKILL, first.stderr
+    assert [row["epoch"] for row in metrics(killed)] == ["1"]
+    assert not (killed / "model.keras").exists()
+    second = program(digits_dir, killed, whole)
+    assert second.returncode == 0, second.stderr
+    assert "Continuing after epoch 1 of 3." in second.stdout
+
+    models = [keras.models.load_model(path / "model.keras") for path in (killed, whole)]
+    weights = [model.get_weights() for model in models]
+    for actual, expected in zip(*weights, strict=True):
+        np.testing.assert_array_equal(actual, expected)
+    assert metrics(killed) == metrics(whole)
