@@ -81,7 +81,7 @@ class EfficientChannelAttention(Gate):
         That of the input, in the compute dtype.
 
     Raises:
-        ValueError: If `kernel_size` is even or not positive.
+        ValueError: If `kernel_size` is even, or it or `gamma` is not positive.
 
     Reference:
         [Wang et al. 2020, ECA-Net](https://arxiv.org/abs/1910.03151), section 3.2 and
@@ -111,6 +111,10 @@ class EfficientChannelAttention(Gate):
             raise ValueError(
                 "Argument `kernel_size` must be odd, so that a channel is in the "
                 f"middle of its neighbours. Received: kernel_size={kernel_size!r}"
+            )
+        if not gamma > 0:
+            raise ValueError(
+                f"Argument `gamma` must be positive. Received: gamma={gamma!r}"
             )
         self.kernel_size = kernel_size
         self.gamma = gamma

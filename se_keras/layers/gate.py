@@ -47,6 +47,12 @@ class Gate(keras.layers.Layer):
         self._check_dtype(inputs)
         if not self.built:
             self.build(tuple(inputs.shape))
+        elif self._shape_key(inputs.shape) != self._built_for:
+            rank, channels = self._built_for
+            raise ValueError(
+                f"{type(self).__name__} was built for inputs of rank {rank} with "
+                f"{channels} channels. Received: inputs of shape {tuple(inputs.shape)}"
+            )
         return self.compute_gate(ops.cast(inputs, self.compute_dtype))
 
     def build(self, input_shape):
@@ -68,6 +74,7 @@ class Gate(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(
             ndim=rank, axes={self._channel_axis: channels}
         )
+        self._built_for = self._shape_key(input_shape)
         self.build_gate(channels, rank)
 
     def call(self, inputs):
@@ -114,6 +121,9 @@ class Gate(keras.layers.Layer):
     @property
     def _wide_dtype(self) -> str:
         return "float64" if self.compute_dtype == "float64" else "float32"
+
+    def _shape_key(self, shape) -> tuple[int, int | None]:
+        return len(shape), shape[self._channel_axis]
 
     def _spatial_axes(self, inputs) -> tuple[int, ...]:
         first = 2 if self._channel_axis == 1 else 1

@@ -6,7 +6,7 @@ from keras import ops
 from se_keras.layers.gate import DenseGate, Gate
 from se_keras.layers.squeeze_excite import SqueezeExcite
 
-MERGES = {"add": ops.add, "max": ops.maximum, "multiply": ops.multiply}
+MERGES = ("add", "max", "multiply")
 
 
 @keras.saving.register_keras_serializable(package="se_keras")
@@ -98,8 +98,7 @@ class ConcurrentSqueezeExcite(Gate):
         super().__init__(data_format=data_format, **layer_kwargs)
         if merge not in MERGES:
             raise ValueError(
-                f"Argument `merge` must be one of {tuple(MERGES)}. "
-                f"Received: merge={merge!r}"
+                f"Argument `merge` must be one of {MERGES}. Received: merge={merge!r}"
             )
         self.ratio = ratio
         self.merge = merge
@@ -117,7 +116,15 @@ class ConcurrentSqueezeExcite(Gate):
     def compute_gate(self, inputs):
         """Returns the merged gates, of the input's shape."""
         channel = self.channel.broadcast(self.channel.compute_gate(inputs), inputs)
-        return MERGES[self.merge](channel, self.spatial.compute_gate(inputs))
+        spatial = self.spatial.compute_gate(inputs)
+        if self.merge == "add":
+            return channel + spatial
+        if self.merge == "multiply":
+            return channel * spatial
+        # The larger scaled input: of a negative input, that of the smaller gate.
+        return ops.where(
+            inputs < 0, ops.minimum(channel, spatial), ops.maximum(channel, spatial)
+        )
 
     def get_config(self):
         """Returns the arguments that re-create the layer."""

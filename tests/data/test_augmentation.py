@@ -99,5 +99,5 @@ def test_resized_crops_are_in_range(config):
 
 
 def test_unknown_crop():
-    with pytest.raises(ValueError, match="`crop`.*'padded'.*Received: crop='center'"):
+    with pytest.raises(ValueError, match=r"`crop`.*'padded'.*Received: crop='center'"):
         Augmentation(crop="center")

@@ -145,10 +145,6 @@ def test_mixed_precision(precision, recipe):
         assert exported["top1_agreement"] == 1
 
 
-class Interrupted(RuntimeError):
-    """What stops a run in these tests."""
-
-
 @pytest.fixture
 def quick(monkeypatch):
     """Takes the time out of a run: an epoch leaves a trace in one weight, no more."""
@@ -196,12 +192,13 @@ def test_interrupted_run_continues(owner, name, recipe, quick, monkeypatch):
 
     def interrupted(*args, **kwargs):
         if quick.epochs[-1] > 0:
-            raise Interrupted
+            raise KeyboardInterrupt
         return original(*args, **kwargs)
 
-    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+    with monkeypatch.context() as patch:
         patch.setattr(owner, name, interrupted)
-        training.train(recipe)
+        with pytest.raises(KeyboardInterrupt):
+            training.train(recipe)
     assert not (workdir_of(recipe) / "report.json").exists()
     training.train(recipe)
     np.testing.assert_array_equal(last_bias(workdir_of(recipe)), np.full(10, 1 + 2 + 3))
@@ -223,7 +220,7 @@ def test_finished_run_does_not_train_again(recipe, quick):
 def test_finished_run_keeps_its_training_time(recipe, quick):
     first, second = training.train(recipe), training.train(recipe)
     for name in ("training_seconds", "images_per_second"):
-        assert second[name] == pytest.approx(first[name], rel=0.5)
+        assert 0 < first[name] <= second[name]
 
 
 def test_precision_decides_how_to_compute(recipe, quick):
@@ -279,7 +276,7 @@ def test_bad_input(settings, message, recipe):
 def test_work_directory_of_another_run(recipe, quick):
     training.train(recipe)
     before = sorted(workdir_of(recipe).rglob("*"))
-    with pytest.raises(UsageError, match="learning_rate: 0.1 there, 0.3 here"):
+    with pytest.raises(UsageError, match=r"learning_rate: 0\.1 there, 0.3 here"):
         training.train(dataclasses.replace(recipe, learning_rate=0.3))
     assert sorted(workdir_of(recipe).rglob("*")) == before
     assert quick.epochs == [0, 1]

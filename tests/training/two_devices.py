@@ -19,17 +19,18 @@ from se_keras.training.strategy import make_strategy
 from tests.training.networks import SMALL, small_network
 
 
-class RecordingTrainer(training.Trainer):
-    losses = []
+losses = []
 
+
+class RecordingTrainer(training.Trainer):
     def _train_step(self, batch):
         sums = super()._train_step(batch)
-        self.losses.append(float(sums["loss"] / sums["examples"]))
+        losses.append(float(sums["loss"] / sums["examples"]))
         return sums
 
 
 def outcome(data_dir, workdir, strategy, sync_batch_norm):
-    RecordingTrainer.losses.clear()
+    losses.clear()
     recipe = training.make_recipe(
         "sample",
         data_dir=data_dir,
@@ -45,7 +46,7 @@ def outcome(data_dir, workdir, strategy, sync_batch_norm):
     report = training.train(recipe, strategy)
     model = keras.models.load_model(workdir / "model.keras")
     return {
-        "losses": list(RecordingTrainer.losses),
+        "losses": list(losses),
         "weights": np.concatenate([w.ravel() for w in model.get_weights()]).tolist(),
         "report": {k: report[k] for k in ("loss", "accuracy", "examples")},
         "recomputed": recompute(model, data_dir),
