@@ -67,12 +67,6 @@ def test_training_batches_can_be_read_twice(digits):
     np.testing.assert_array_equal(arrays(batches)[1], arrays(batches)[1])
 
 
-def test_training_batches_do_not_follow_the_global_seed(digits):
-    first = arrays(training(digits))[1]
-    tf.random.set_seed(1)
-    np.testing.assert_array_equal(first, arrays(training(digits))[1])
-
-
 def test_augmentation_changes_with_the_epoch(digits):
     """Also for one image: its place in the order is not all that decides."""
     config = Augmentation(crop="padded", padding=3, flip=False)

@@ -14,8 +14,8 @@ from tests.helpers import relative_error
 from tests.models.tools import SHAPE, images, outputs, randomize
 
 # The shallow networks of each family; the others are the same blocks more often.
-QUICK = ("resnet18", "resnet50", "resnet20", "resnet32")
-MEDIUM = (*QUICK, "resnet34", "resnet44", "resnet56")
+QUICK = ("resnet18", "resnet50", "resnet20")
+MEDIUM = (*QUICK, "resnet34", "resnet32", "resnet44", "resnet56")
 
 
 def names(pattern, quick=QUICK):
@@ -128,7 +128,7 @@ def test_comes_back_in_another_process(tmp_path):
         assert model.class_names == tuple("abcde")
     """
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
-    np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), outputs(model, x))
+    assert relative_error(np.load(tmp_path / "y.npy"), outputs(model, x)) < 1e-6
 
 
 @pytest.mark.parametrize("network", names("se_*"), indirect=True)

@@ -58,7 +58,7 @@ def transfer(state, model):
 
 
 def random_state(network):
-    """Draws all weights and statistics; the maps stay of one size from block to block."""
+    """Draws all weights and statistics, such that maps keep their size with depth."""
     rng = np.random.default_rng(0)
     state = {}
     for key, value in network.state_dict().items():

@@ -18,7 +18,6 @@ from se_keras.training import run
 from se_keras.training.strategy import make_strategy
 from tests.training.networks import SMALL, small_network
 
-
 losses = []
 
 

@@ -1,0 +1,266 @@
+import keras
+import numpy as np
+import pytest
+
+from se_keras import create_model, export
+from se_keras.errors import UsageError
+from se_keras.export import runtime
+from se_keras.export.artifact import VerificationError
+from se_keras.export.inference import as_float32
+from se_keras.export.metadata import read
+from se_keras.layers import SqueezeExcite
+from se_keras.models import ImageModel, Preprocessing
+
+RECORD = Preprocessing((6, 5), 1.0, mean=(0.4, 0.5, 0.6), std=(0.1, 0.2, 0.3))
+NAMES = ("chat", "chien", "éléphant")
+
+
+def network(*shape, dtype=None):
+    """A small classifier, as a user of Keras writes it."""
+    return keras.Sequential(
+        [
+            keras.Input(shape or (6, 5, 3)),
+            keras.layers.Conv2D(8, 3, dtype=dtype),
+            keras.layers.BatchNormalization(dtype=dtype),
+            SqueezeExcite(ratio=2, dtype=dtype),
+            keras.layers.GlobalAveragePooling2D(dtype=dtype),
+            keras.layers.Dense(3, activation="softmax", dtype="float32"),
+        ]
+    )
+
+
+def images(count=5, size=(6, 5), scale=1.0):
+    shape = (count, *size, 3)
+    return (scale * np.random.default_rng(0).uniform(size=shape)).astype("float32")
+
+
+def write_saved_model(model, folder, **settings):
+    return export.saved_model(model, folder / "model", **settings)
+
+
+def write_tflite(model, folder, **settings):
+    return export.tflite(model, folder / "model.tflite", **settings)
+
+
+WRITERS = {
+    write_saved_model: ("model", "run_saved_model"),
+    write_tflite: ("model.tflite", "run_tflite"),
+}
+
+
+@pytest.fixture(params=WRITERS, ids=lambda write: write.__name__)
+def write(request):
+    return request.param
+
+
+def run(write, folder, inputs):
+    file, runner = WRITERS[write]
+    return getattr(runtime, runner)(folder / file)(inputs)
+
+
+def test_plain_keras_model(write, tmp_path):
+    model = network()
+    report = write(model, tmp_path, images=images())
+    expected = model.predict(images(), verbose=0)
+    np.testing.assert_allclose(run(write, tmp_path, images()), expected, atol=1e-6)
+    assert report["images"] == 5
+    metadata = read(tmp_path / WRITERS[write][0])
+    assert (metadata.class_names, metadata.preprocessing) == (None, None)
+    assert not metadata.normalizes
+    assert [path.name for path in tmp_path.iterdir()] == [WRITERS[write][0]]
+
+
+def test_preprocessing_can_be_part_of_it(write, tmp_path):
+    model, pixels = network(), images(scale=255)
+    write(
+        model,
+        tmp_path,
+        include_preprocessing=True,
+        preprocessing=RECORD,
+        class_names=NAMES,
+    )
+    normalized = (pixels.astype("float64") / 255 - RECORD.mean) / RECORD.std
+    expected = model.predict(normalized, verbose=0)
+    np.testing.assert_allclose(run(write, tmp_path, pixels), expected, atol=1e-5)
+
+    classifier = export.load_classifier(tmp_path / WRITERS[write][0])
+    assert classifier.preprocessing == RECORD
+    assert classifier.class_names == NAMES
+    np.testing.assert_allclose(classifier.predict(pixels), expected, atol=1e-5)
+
+
+def test_classifier_normalizes_what_the_model_does_not(write, tmp_path):
+    model, pixels = network(), images(scale=255)
+    write(model, tmp_path, preprocessing=RECORD)
+    normalized = (pixels.astype("float64") / 255 - RECORD.mean) / RECORD.std
+    expected = model.predict(normalized, verbose=0)
+    np.testing.assert_allclose(run(write, tmp_path, normalized), expected, atol=1e-5)
+    classifier = export.load_classifier(tmp_path / WRITERS[write][0])
+    np.testing.assert_allclose(classifier.predict(pixels), expected, atol=1e-5)
+    assert classifier.name_of(2) == "class 2"
+
+
+def test_facts_of_an_image_model_travel(write, tmp_path):
+    plain = network()
+    model = ImageModel(plain.inputs[0], plain.outputs[0])
+    model.preprocessing, model.class_names = RECORD, NAMES
+    write(model, tmp_path, class_names=NAMES[::-1])
+    classifier = export.load_classifier(tmp_path / WRITERS[write][0])
+    assert classifier.preprocessing == RECORD
+    assert classifier.class_names == NAMES[::-1]  # what is given comes first
+
+
+def test_mixed_precision(write, tmp_path):
+    inner = network(dtype="mixed_float16")
+    model = keras.Sequential([keras.Input((6, 5, 3)), inner])
+    report = write(model, tmp_path)
+    assert report["largest_difference"] < 1e-5
+    twin = network()
+    twin.set_weights(inner.get_weights())
+    expected = twin.predict(images(), verbose=0)
+    np.testing.assert_allclose(run(write, tmp_path, images()), expected, atol=1e-5)
+
+
+def test_as_float32_changes_precision_alone():
+    model = create_model(
+        "se_resnet20", input_shape=(8, 8, 1), classes=4, dtype="mixed_bfloat16"
+    )
+    model.preprocessing, model.class_names = RECORD, tuple("abcd")
+    copy = as_float32(model)
+    layers = list(copy._flatten_layers(include_self=False))
+    assert {layer.compute_dtype for layer in layers} == {"float32"}
+    assert [w.path for w in copy.weights] == [w.path for w in model.weights]
+    for actual, expected in zip(copy.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(actual, expected)
+    assert (copy.preprocessing, copy.class_names) == (RECORD, tuple("abcd"))
+    assert "mixed_bfloat16" in {layer.dtype_policy.name for layer in model.layers}
+
+
+@pytest.mark.parametrize("structure", [lambda x: [x], lambda x: {"image": x}])
+def test_functional_model_in_any_form(structure, write, tmp_path):
+    plain = network()
+    model = keras.Model(structure(plain.inputs[0]), structure(plain.outputs[0]))
+    write(model, tmp_path, images=images())
+    expected = plain.predict(images(), verbose=0)
+    np.testing.assert_allclose(run(write, tmp_path, images()), expected, atol=1e-6)
+
+
+def test_saved_model_of_any_size(tmp_path):
+    model = network(None, None, 3)
+    write_saved_model(model, tmp_path, images=images(2, (8, 8)))
+    for size in ((9, 7), (16, 16)):
+        batch = images(3, size)
+        actual = run(write_saved_model, tmp_path, batch)
+        np.testing.assert_allclose(actual, model.predict(batch, verbose=0), atol=1e-6)
+
+
+def two_inputs():
+    inputs = [keras.Input((6, 5, 3)), keras.Input((6, 5, 3))]
+    return keras.Model(inputs, keras.layers.Add()(inputs))
+
+
+def two_outputs():
+    image = keras.Input((6, 5, 3))
+    return keras.Model(image, [image + 1, image + 2])
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "message"),
+    [
+        (network, {"include_preprocessing": True}, "preprocessing=Preprocessing"),
+        (network, {"class_names": NAMES[:2]}, "each of the 3 classes.*: 2 names"),
+        (network, {"images": images(2, (6, 6))}, r"\(n, 6, 5, 3\).*\(2, 6, 6, 3\)"),
+        (network, {"images": images(1)[0]}, r"\(n, 6, 5, 3\).*\(6, 5, 3\)"),
+        (network, {"images": images(0)}, "images"),
+        (two_inputs, {}, "one input and one output.*: 2 inputs, 1 outputs"),
+        (two_outputs, {}, "one input and one output.*: 1 inputs, 2 outputs"),
+    ],
+)
+def test_bad_argument(model, settings, message, write, tmp_path):
+    with pytest.raises(UsageError, match=message):
+        write(model(), tmp_path, **settings)
+    assert not list(tmp_path.iterdir())
+
+
+def test_tflite_needs_a_size(tmp_path):
+    with pytest.raises(UsageError, match=r"known height and width.*\(None, None, 5, 3"):
+        write_tflite(network(None, 5, 3), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_tflite_needs_its_suffix(tmp_path):
+    with pytest.raises(
+        UsageError, match=r"suffix \.tflite\. Received: '.*model\.lite'"
+    ):
+        export.tflite(network(), tmp_path / "model.lite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_there_stays_or_is_replaced(write, tmp_path):
+    path = tmp_path / WRITERS[write][0]
+    there = path
+    if write is write_saved_model:
+        path.mkdir()
+        there = path / "mine"
+    there.write_text("something")
+    with pytest.raises(UsageError, match=r"overwrite=True.*Received: '.*model"):
+        write(network(), tmp_path)
+    assert there.read_text() == "something"
+
+    write(network(), tmp_path, overwrite=True)
+    assert run(write, tmp_path, images()).shape == (5, 3)
+    assert there == path or not there.exists()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("damage", "there"),
+    [
+        (lambda scores: scores + 0.01, "something"),
+        (lambda scores: scores * np.nan, None),
+    ],
+    ids=["other", "nan"],
+)
+def test_what_differs_gets_no_name(damage, there, write, tmp_path, monkeypatch):
+    file, runner = WRITERS[write]
+    original = getattr(runtime, runner)
+
+    def damaged(path):
+        run = original(path)
+        return lambda inputs: damage(run(inputs))
+
+    if there:
+        (tmp_path / file).write_text(there)
+    monkeypatch.setattr(runtime, runner, damaged)
+    with pytest.raises(
+        VerificationError, match=r"differs from the Keras model by .* 5 images"
+    ):
+        write(network(), tmp_path, images=images(), overwrite=True)
+    left = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert left == ({file: there} if there else {})
+
+
+def test_a_small_difference_is_reported(tmp_path, monkeypatch):
+    original = runtime.run_saved_model
+
+    def damaged(path):
+        run = original(path)
+        return lambda inputs: run(inputs) + 2e-5 * (np.arange(3) == 1)
+
+    monkeypatch.setattr(runtime, "run_saved_model", damaged)
+    model = network()
+    report = write_saved_model(model, tmp_path, images=images())
+    largest = model.predict(images(), verbose=0).max()
+    assert report["largest_difference"] == pytest.approx(2e-5 / largest, rel=0.05)
+
+
+def test_network_of_zeros(tmp_path):
+    """As it is before the first step, with a classifier that starts at zero."""
+    model = keras.Sequential(
+        [
+            keras.Input((6, 5, 3)),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(3, kernel_initializer="zeros"),
+        ]
+    )
+    assert write_saved_model(model, tmp_path)["largest_difference"] == 0

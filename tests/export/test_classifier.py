@@ -1,0 +1,51 @@
+import json
+
+import keras
+import pytest
+
+from se_keras.errors import UsageError
+from se_keras.export import load_classifier
+from se_keras.export.metadata import Metadata
+from se_keras.models import Preprocessing
+
+RECORDS = [
+    Metadata(None, None, False),
+    Metadata(("a", "ü"), None, False),
+    Metadata(("a", "ü"), Preprocessing((3, 4), mean=(0.5,), std=(0.25,)), True),
+]
+
+
+@pytest.mark.parametrize("metadata", RECORDS)
+def test_metadata_comes_back_from_json(metadata):
+    text = metadata.to_json()
+    assert Metadata.from_json(text) == metadata
+    assert json.loads(text)["normalizes"] == metadata.normalizes
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("model.keras", None, "there is none"),
+        ("model.keras", "text", "cannot be read"),
+        ("model.tflite", "text", "cannot be read"),
+        ("model.tflite", "", "cannot be read"),
+        ("model.onnx", "text", "cannot be read"),
+        ("folder", "a folder", "cannot be read"),
+    ],
+)
+def test_file_that_is_no_model(name, content, message, tmp_path):
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+    elif content is not None:
+        path.write_text(content)
+    with pytest.raises(UsageError, match=message) as error:
+        load_classifier(path)
+    assert f"Received: {str(path)!r}" in str(error.value)
+
+
+def test_model_that_does_not_say_what_it_expects(tmp_path):
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten()])
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(UsageError, match="which images it expects"):
+        load_classifier(tmp_path / "model.keras")

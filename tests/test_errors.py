@@ -1,0 +1,34 @@
+import pytest
+
+from se_keras.errors import UsageError, as_usage_errors, exit_on_usage_error
+
+
+def test_usage_error_ends_the_program_with_one_line():
+    with pytest.raises(SystemExit) as end, exit_on_usage_error():
+        raise UsageError("Expected this\n    or   that. Received: nothing\n")
+    # `sys.exit` prints a text to stderr and exits with code 1.
+    assert end.value.code == "error: Expected this or that. Received: nothing"
+
+
+@pytest.mark.parametrize("kind", [ValueError, KeyError])
+def test_other_errors_are_not_hidden(kind):
+    with pytest.raises(kind), exit_on_usage_error():
+        raise kind("a fault of ours")
+
+
+def test_errors_of_a_kind_become_usage_errors():
+    with (
+        pytest.raises(UsageError, match=r"^bad name$") as error,
+        as_usage_errors(KeyError, ValueError),
+    ):
+        raise ValueError("bad name")
+    assert isinstance(error.value.__cause__, ValueError)
+    with pytest.raises(TypeError), as_usage_errors(ValueError):
+        raise TypeError
+
+
+def test_usage_error_stays_itself():
+    original = UsageError("x")
+    with pytest.raises(UsageError) as error, as_usage_errors(ValueError):
+        raise original
+    assert error.value is original

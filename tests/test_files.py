@@ -1,0 +1,85 @@
+import contextlib
+import json
+
+import pytest
+
+from se_keras.files import remove, replacing, size_of, write_json
+
+
+def make(path, kind, text):
+    if kind == "folder":
+        path.mkdir()
+        path = path / "inside"
+    if kind:
+        path.write_text(text)
+
+
+def content(path):
+    return (path / "inside" if path.is_dir() else path).read_text()
+
+
+KINDS = ["file", "folder"]
+
+
+@pytest.mark.parametrize("new", KINDS)
+@pytest.mark.parametrize("old", [None, *KINDS])
+def test_replaces_at_a_good_end(old, new, tmp_path):
+    path = tmp_path / "deep" / "model.tflite"
+    path.parent.mkdir()
+    make(path, old, "old")
+    with replacing(path) as temporary:
+        assert temporary.suffix == ".tflite"
+        make(temporary, new, "new")
+        assert not old or content(path) == "old"
+    assert content(path) == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("new", [None, *KINDS])
+@pytest.mark.parametrize("old", [None, *KINDS])
+def test_keeps_at_a_bad_end(old, new, tmp_path):
+    path = tmp_path / "model"
+    make(path, old, "old")
+    with contextlib.suppress(ZeroDivisionError), replacing(path) as temporary:
+        make(temporary, new, "new")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == ([path] if old else [])
+    assert not old or content(path) == "old"
+
+
+@pytest.mark.parametrize("old", KINDS)
+def test_keeps_if_nothing_was_written(old, tmp_path):
+    path = tmp_path / "model"
+    make(path, old, "old")
+    with pytest.raises(FileNotFoundError), replacing(path):
+        pass
+    assert content(path) == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_makes_folders(tmp_path):
+    write_json(tmp_path / "a" / "b" / "c.json", {"x": [1, None]})
+    text = (tmp_path / "a" / "b" / "c.json").read_text()
+    assert json.loads(text) == {"x": [1, None]}
+    assert text.endswith("}\n")
+
+
+def test_json_that_cannot_be_written(tmp_path):
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"x": object()})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", [None, *KINDS])
+def test_remove(kind, tmp_path):
+    make(tmp_path / "x", kind, "text")
+    remove(tmp_path / "x")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("kind", "size"), [("file", 5), ("folder", 8)])
+def test_size_of(kind, size, tmp_path):
+    make(tmp_path / "x", kind, "bytes")
+    if kind == "folder":
+        make(tmp_path / "x" / "y", "folder", "123")
+    assert size_of(tmp_path / "x") == size
