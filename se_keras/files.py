@@ -21,9 +21,17 @@ def replacing(path: str | pathlib.Path):
     retired = final.with_name(f".retired-{os.getpid()}-{final.name}")
     try:
         yield temporary
-        if final.is_dir():
+        if not temporary.exists():
+            raise FileNotFoundError(f"Nothing was written to replace {final}")
+        if final.is_dir() or (final.exists() and temporary.is_dir()):
+            # Only a file can be replaced in one step, and only by a file.
             os.replace(final, retired)
-        os.replace(temporary, final)
+        try:
+            os.replace(temporary, final)
+        except OSError:
+            if retired.exists():
+                os.replace(retired, final)
+            raise
     finally:
         remove(temporary)
         remove(retired)

@@ -42,6 +42,15 @@ def prepare(data_dir: str | pathlib.Path) -> None:
         random_state=SPLIT_SEED,
         stratify=labels,
     )
+    try:
+        _store(images, labels, {"train": train, "test": test}, data_dir)
+    except FileExistsError:
+        # Another process was faster, and TFDS renames only what is complete.
+        if not folder.is_dir():
+            raise
+
+
+def _store(images, labels, splits, data_dir):
     tfds.dataset_builders.store_as_tfds_dataset(
         name=NAME,
         version=VERSION,
@@ -55,7 +64,7 @@ def prepare(data_dir: str | pathlib.Path) -> None:
             split: [
                 (int(i), {"image": images[i], "label": int(labels[i])}) for i in indices
             ]
-            for split, indices in {"train": train, "test": test}.items()
+            for split, indices in splits.items()
         },
         data_dir=data_dir,
         description="scikit-learn's digits: 1,797 scans of 8 x 8 pixels.",

@@ -4,10 +4,31 @@ import tensorflow as tf
 
 from se_keras.models.preprocessing import Preprocessing
 
+PNG = b"\x89PNG"
+
 
 def decode(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     """Decodes a JPEG, PNG, GIF or BMP image to bytes with `channels` channels."""
-    return tf.io.decode_image(encoded, channels=channels, expand_animations=False)
+    converts = tf.io.is_jpeg(encoded) | (tf.strings.substr(encoded, 0, 4) == PNG)
+    return tf.cond(
+        converts,
+        lambda: tf.io.decode_image(encoded, channels, expand_animations=False),
+        lambda: _with_channels(
+            tf.io.decode_image(encoded, expand_animations=False), channels
+        ),
+    )
+
+
+def _with_channels(image, channels):
+    """Converts what the decoders of GIF and BMP give as it is stored."""
+    if channels == 0:
+        return image
+    colour = tf.cond(
+        tf.shape(image)[-1] == 1,
+        lambda: tf.repeat(image, 3, axis=-1),
+        lambda: image[..., :3],
+    )
+    return tf.image.rgb_to_grayscale(colour) if channels == 1 else colour
 
 
 def image_size(encoded: tf.Tensor) -> tf.Tensor:

@@ -49,7 +49,11 @@ def training_batches(
 
     return (
         source.records(source.train_split, shuffle_seed=epoch_seed)
-        .shuffle(min(examples, SHUFFLE_BUFFER), seed=epoch_seed)
+        .shuffle(
+            min(examples, SHUFFLE_BUFFER),
+            seed=epoch_seed,
+            reshuffle_each_iteration=False,
+        )
         .enumerate()
         .map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(batch_size, drop_remainder=True)

@@ -179,6 +179,11 @@ def _export(
         normalizes=include_preprocessing,
     )
     network = as_float32(model)
+    if isinstance(network, keras.Sequential) or not isinstance(
+        network.input, keras.KerasTensor
+    ):
+        # Exported files take the one tensor bare, not in a dictionary or a list.
+        network = keras.Model(network.inputs[0], network.outputs[0], name=model.name)
     if include_preprocessing:
         if metadata.preprocessing is None:
             raise UsageError(
@@ -214,9 +219,13 @@ def _images(network, images, pixels):
         images = np.random.default_rng(0).uniform(size=(SYNTHETIC_IMAGES, *shape))
         images = images * 255 if pixels else images * 2 - 1
     images = np.asarray(images, "float32")
-    if images.ndim != len(expected) + 1 or any(
-        size not in (None, given)
-        for size, given in zip(expected, images.shape[1:], strict=True)
+    if (
+        not images.size
+        or images.ndim != len(expected) + 1
+        or any(
+            size not in (None, given)
+            for size, given in zip(expected, images.shape[1:], strict=True)
+        )
     ):
         raise UsageError(
             f"Expected images of shape (n, {', '.join(map(str, expected))}). "
@@ -228,7 +237,8 @@ def _images(network, images, pixels):
 def _compare(network, run, images):
     expected = np.asarray(network.predict(images, verbose=0))
     received = np.asarray(run(images))
-    difference = float(np.abs(received - expected).max() / np.abs(expected).max())
+    scale = np.abs(expected).max() or 1.0
+    difference = float(np.abs(received - expected).max() / scale)
     agreement = float((received.argmax(-1) == expected.argmax(-1)).mean())
     # Not `>`: a NaN must not pass.
     if not difference <= TOLERANCE:

@@ -1,6 +1,7 @@
 """From a name to a model."""
 
 import inspect
+import numbers
 
 import keras
 
@@ -80,7 +81,7 @@ def create_model(
             f"Argument `pooling` must be one of {POOLINGS}. Received: {pooling!r}"
         )
     data_format = standardize_data_format(data_format)
-    inputs, image = _inputs(entry, input_tensor, input_shape, data_format, dtype)
+    inputs, image = _inputs(entry, input_tensor, input_shape, data_format)
     if attention != OWN_ATTENTION:
         seam = attention_seam(attention, data_format, dtype)
     elif entry.squeeze_excite:
@@ -126,7 +127,7 @@ def constructor(name: str):
     return create
 
 
-def _inputs(entry, input_tensor, input_shape, data_format, dtype):
+def _inputs(entry, input_tensor, input_shape, data_format):
     """Returns the inputs of the model, and the image tensor to build on."""
     if input_tensor is not None:
         if not isinstance(input_tensor, keras.KerasTensor):
@@ -134,28 +135,41 @@ def _inputs(entry, input_tensor, input_shape, data_format, dtype):
                 "Argument `input_tensor` must be a Keras tensor, the output of "
                 f"`keras.Input` or of a layer. Received: {type(input_tensor).__name__}"
             )
-        return keras.utils.get_source_inputs(input_tensor), input_tensor
+        if not _is_image_shape(input_tensor.shape[1:], data_format):
+            raise ValueError(
+                "Argument `input_tensor` must be images of rank 4 with known "
+                f"channels. Received: shape={input_tensor.shape}"
+            )
+        sources = keras.utils.get_source_inputs(input_tensor)
+        return sources[0] if len(sources) == 1 else sources, input_tensor
     if input_shape is None:
         size, channels = entry.preprocessing.size, entry.preprocessing.channels
         input_shape = (
             (channels, *size) if data_format == "channels_first" else (*size, channels)
         )
-    input_shape = tuple(input_shape)
     layout = (
         "(channels, height, width)"
         if data_format == "channels_first"
         else "(height, width, channels)"
     )
-    valid = len(input_shape) == 3 and all(
-        size is None or (isinstance(size, int) and size > 0) for size in input_shape
-    )
-    if not valid or _image_size(input_shape, data_format)[2] is None:
+    if not _is_image_shape(input_shape, data_format):
         raise ValueError(
             f"Argument `input_shape` must be {layout} in pixels, where height and "
-            f"width may be None. Received: input_shape={input_shape}"
+            f"width may be None. Received: input_shape={input_shape!r}"
         )
     image = keras.Input(input_shape, name="image")
     return image, image
+
+
+def _is_image_shape(shape, data_format) -> bool:
+    if not isinstance(shape, list | tuple) or len(shape) != 3:
+        return False
+    *size, channels = _image_size(shape, data_format)
+    sides = [channels, *(side for side in size if side is not None)]
+    return all(
+        isinstance(side, numbers.Integral) and not isinstance(side, bool) and side > 0
+        for side in sides
+    )
 
 
 def _image_size(shape, data_format):

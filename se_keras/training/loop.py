@@ -49,6 +49,9 @@ class Trainer:
         self._kernels = [
             v for v in model.trainable_variables if v.path.endswith("kernel")
         ]
+        self._statistics = [
+            v for v in model.non_trainable_variables if "float" in v.dtype
+        ]
         with strategy.scope():
             optimizer.build(model.trainable_variables)
 
@@ -94,6 +97,8 @@ class Trainer:
                 training_data(epoch)
             )
             logs = self._train_epoch(batches, callbacks)
+            if self.strategy.num_replicas_in_sync > 1:
+                self._average_statistics()
             evaluation = self.evaluate(evaluation_data)
             del evaluation["examples"]
             logs |= {f"val_{name}": value for name, value in evaluation.items()}
@@ -152,6 +157,22 @@ class Trainer:
             return self._sums(losses, labels, logits, tf.ones_like(losses))
 
         return self._reduce(self.strategy.run(step, args=batch))
+
+    @tf.function
+    def _average_statistics(self):
+        """Gives all replicas the mean of their batch-norm statistics.
+
+        Each replica keeps its own in training; without this, evaluation would depend
+        on which replica sees an image, and a file would hold those of the first.
+        """
+
+        def average():
+            context = tf.distribute.get_replica_context()
+            for variable in self._statistics:
+                value = tf.convert_to_tensor(variable.value)
+                variable.assign(context.all_reduce(tf.distribute.ReduceOp.MEAN, value))
+
+        self.strategy.run(average)
 
     @tf.function(reduce_retracing=True)
     def _evaluation_step(self, batch):

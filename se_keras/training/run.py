@@ -62,7 +62,10 @@ def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dic
 
     trainer = _trainer(run)
     checkpoint = tf.train.Checkpoint(
-        model=trainer.model, optimizer=trainer.optimizer, epoch=tf.Variable(0)
+        model=trainer.model,
+        optimizer=trainer.optimizer,
+        epoch=tf.Variable(0),
+        seconds=tf.Variable(0.0, dtype=tf.float64),
     )
     manager = tf.train.CheckpointManager(
         checkpoint, run.workdir.path / "checkpoints", max_to_keep=KEPT_CHECKPOINTS
@@ -71,7 +74,9 @@ def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dic
         checkpoint.restore(manager.latest_checkpoint).assert_existing_objects_matched()
         print(f"Continuing after epoch {int(checkpoint.epoch)} of {recipe.epochs}.")
 
-    training_seconds = _fit(run, trainer, checkpoint, manager)
+    _fit(run, trainer, checkpoint, manager)
+    training_seconds = float(checkpoint.seconds)
+    images = recipe.epochs * run.steps_per_epoch * recipe.batch_size
     evaluation = trainer.evaluate(_evaluation_data(run))
     network = _inference_network(run, trainer.model)
     exports = _export(run, network)
@@ -83,7 +88,8 @@ def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dic
         "parameters": int(sum(np.prod(v.shape) for v in network.trainable_variables)),
         "evaluation_split": run.source.evaluation_split,
         **evaluation,
-        **training_seconds,
+        "training_seconds": training_seconds,
+        "images_per_second": images / training_seconds,
         "seconds": time.monotonic() - started,
         "exports": exports,
         "versions": versions(),
@@ -94,14 +100,17 @@ def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dic
 
 
 class _CheckpointEpochs(keras.callbacks.Callback):
-    """Saves at the end of each epoch, before any other trace of it is written."""
+    """Saves at the end of each epoch, with the seconds that all epochs took."""
 
     def __init__(self, checkpoint, manager):
         super().__init__()
         self._checkpoint = checkpoint
         self._manager = manager
+        self._started = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
+        self._checkpoint.seconds.assign_add(time.monotonic() - self._started)
+        self._started = time.monotonic()
         self._checkpoint.epoch.assign(epoch + 1)
         self._manager.save(epoch + 1)
 
@@ -113,6 +122,7 @@ def _prepare(recipe, strategy):
     strategy = strategy or make_strategy(recipe.strategy)
     check_batch_size(recipe.batch_size, strategy)
     workdir = WorkDir(recipe.workdir or f"runs/{recipe.dataset}-{recipe.model}", recipe)
+    # Last of the checks, since it may download and prepare.
     source = open_source(recipe.dataset, recipe.data_dir)
     record = entry.preprocessing.with_input(
         recipe.image_size, recipe.image_size, source.image_shape[2]
@@ -124,6 +134,7 @@ def _prepare(recipe, strategy):
             f"Expected a batch_size of at most {images}, the training images. "
             f"Received: batch_size={recipe.batch_size}"
         )
+    workdir.open()
     return run
 
 
@@ -170,7 +181,7 @@ def _evaluation_data(run):
 
 
 def _fit(run, trainer, checkpoint, manager):
-    """Trains the epochs that are left; returns the seconds and images per second."""
+    """Trains the epochs that are left."""
     initial_epoch = int(checkpoint.epoch)
 
     def training_data(epoch):
@@ -183,7 +194,6 @@ def _fit(run, trainer, checkpoint, manager):
             epoch=epoch,
         )
 
-    started = time.monotonic()
     trainer.fit(
         training_data,
         _evaluation_data(run),
@@ -191,17 +201,15 @@ def _fit(run, trainer, checkpoint, manager):
         epochs=run.recipe.epochs,
         initial_epoch=initial_epoch,
         callbacks=[
-            _CheckpointEpochs(checkpoint, manager),
+            # Before the checkpoint: an epoch whose row is there and whose checkpoint is
+            # not is trained again, and its row replaced.
             MetricsFile(run.workdir, initial_epoch),
+            _CheckpointEpochs(checkpoint, manager),
             keras.callbacks.TensorBoard(
                 run.workdir.path / "tensorboard", write_graph=False
             ),
         ],
     )
-    seconds = time.monotonic() - started
-    epochs = run.recipe.epochs - initial_epoch
-    images = epochs * run.steps_per_epoch * run.recipe.batch_size
-    return {"training_seconds": seconds, "images_per_second": images / seconds}
 
 
 def _inference_network(run, trained):

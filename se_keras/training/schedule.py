@@ -50,8 +50,11 @@ def make_schedule(recipe, steps_per_epoch: int):
             recipe.learning_rate, recipe.epochs * steps_per_epoch
         )
     else:
+        # The end of the run is a boundary too, for recipes that have no other. Keras
+        # counts the step of a boundary to the rate before it.
+        boundaries = (*recipe.boundaries, recipe.epochs)
         schedule = schedules.PiecewiseConstantDecay(
-            [epoch * steps_per_epoch for epoch in recipe.boundaries],
-            [recipe.learning_rate * 0.1**i for i in range(len(recipe.boundaries) + 1)],
+            [epoch * steps_per_epoch - 1 for epoch in boundaries],
+            [recipe.learning_rate * 0.1**i for i in range(len(boundaries) + 1)],
         )
     return Warmup(schedule, round(recipe.warmup_epochs * steps_per_epoch))

@@ -26,42 +26,48 @@ class WorkDir:
     It holds `config.json` (settings and versions), `metrics.csv`, `checkpoints/`,
     `tensorboard/`, `model.keras`, the exports, and `report.json`.
 
+    Nothing is written before `open`.
+
     Args:
-        path: The folder; it is created.
+        path: The folder.
         recipe: Settings of the run.
 
     Raises:
-        UsageError: If the folder cannot be written, or belongs to a run with other
-            settings.
+        UsageError: If the folder could not be written, or belongs to a run with
+            other settings.
     """
 
     def __init__(self, path: str | pathlib.Path, recipe: Recipe):
         self.path = pathlib.Path(path)
-        try:
+        self._recipe = recipe
+        with self._as_usage_error():
+            self._check_settings()
+            self._check_parent()
+
+    def open(self) -> None:
+        """Creates the folder and writes the settings, unless they are there.
+
+        Raises:
+            UsageError: If the folder cannot be written.
+        """
+        with self._as_usage_error():
             self.path.mkdir(parents=True, exist_ok=True)
-            self._check_settings(recipe)
-            if not self.config.exists():
-                write_json(
-                    self.config, {**dataclasses.asdict(recipe), "versions": versions()}
-                )
             with tempfile.TemporaryFile(dir=self.path):
                 pass
-        except OSError as error:
-            raise UsageError(
-                "Expected a work directory that can be written. "
-                f"Received: {str(path)!r} ({error.strerror})"
-            ) from error
+            if not self.config.exists():
+                settings = dataclasses.asdict(self._recipe)
+                write_json(self.config, {**settings, "versions": versions()})
 
     @property
     def config(self) -> pathlib.Path:
         """File of the settings."""
         return self.path / "config.json"
 
-    def _check_settings(self, recipe):
+    def _check_settings(self):
         if not self.config.exists():
             return
         # Through JSON, so that tuples compare with lists.
-        wanted = json.loads(json.dumps(dataclasses.asdict(recipe)))
+        wanted = json.loads(json.dumps(dataclasses.asdict(self._recipe)))
         there = json.loads(self.config.read_text())
         differing = [
             f"{name}: {there.get(name)!r} there, {value!r} here"
@@ -73,6 +79,24 @@ class WorkDir:
                 f"{self.path} belongs to a run with other settings: "
                 f"{'; '.join(differing)}. Give another --workdir, or the same settings"
             )
+
+    def _check_parent(self):
+        """Finds out whether the folder could be made, without making it."""
+        nearest = next(
+            p for p in (self.path, *self.path.absolute().parents) if p.exists()
+        )
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+
+    @contextlib.contextmanager
+    def _as_usage_error(self):
+        try:
+            yield
+        except (OSError, json.JSONDecodeError) as error:
+            raise UsageError(
+                "Expected a work directory that can be written. "
+                f"Received: {str(self.path)!r} ({error})"
+            ) from error
 
 
 class MetricsFile(keras.callbacks.Callback):

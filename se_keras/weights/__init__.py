@@ -1,7 +1,10 @@
 """Reading weights into models."""
 
+import contextlib
 import pathlib
+import zipfile
 
+import h5py
 import keras
 
 SUFFIXES = (".keras", ".weights.h5")
@@ -34,4 +37,40 @@ def load(model: keras.Model, source: str | pathlib.Path) -> None:
         raise ValueError(
             f"Expected a file of weights, and there is none. Received: {str(source)!r}"
         )
+    try:
+        there = _layers_with_weights(path)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"Expected a file of weights that Keras saved. Received: {str(source)!r} "
+            f"({error})"
+        ) from error
+    # Keras itself passes over layers of the file that the model does not have.
+    here = {layer.name for layer in model.layers if layer.weights}
+    if there != here:
+        raise ValueError(
+            "Expected weights of the same network. Received: "
+            f"{str(source)!r}, where only the file has {sorted(there - here)[:3]} and "
+            f"only the model {sorted(here - there)[:3]}"
+        )
     model.load_weights(path)
+
+
+def _layers_with_weights(path: pathlib.Path) -> set[str]:
+    """Returns the names of the layers that have weights in a file."""
+    with contextlib.ExitStack() as stack:
+        file = path
+        if path.suffix == ".keras":
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            file = stack.enter_context(archive.open("model.weights.h5"))
+        layers = stack.enter_context(h5py.File(file, "r"))["layers"]
+        return {
+            group["vars"].attrs["name"]
+            for group in layers.values()
+            if _has_weights(group)
+        }
+
+
+def _has_weights(group: h5py.Group) -> bool:
+    return bool(
+        group.visititems(lambda _, item: isinstance(item, h5py.Dataset) or None)
+    )

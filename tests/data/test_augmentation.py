@@ -10,23 +10,26 @@ from tests.data.images import encode
 GREY = {"mean": (0.0,), "std": (1.0,)}
 
 
-def draw(pixels, config, record, count, seed=0):
-    """Returns an image augmented with `count` seeds."""
+def draw(pixels, config, record, count, seed=0, reverse=False):
+    """Returns an image augmented with `count` seeds, drawn in some order."""
     encoded = tf.constant(encode(pixels))
 
     def sample(index):
         image_seed = tf.random.experimental.stateless_fold_in([seed, 0], index)
         return augment(encoded, image_seed, config, record)
 
-    (images,) = tf.data.Dataset.range(count).map(sample).batch(count)
-    return images.numpy()
+    indices = np.arange(count)[:: -1 if reverse else 1]
+    dataset = tf.data.Dataset.from_tensor_slices(indices)
+    (images,) = dataset.map(sample).batch(count)
+    return images.numpy()[:: -1 if reverse else 1]
 
 
 def test_a_seed_gives_one_image():
     pixels = np.random.default_rng(0).integers(0, 256, (9, 9, 3), "uint8")
     record = Preprocessing((8, 8), 1.0)
     first, again, other = (
-        draw(pixels, Augmentation(), record, 4, seed) for seed in (0, 0, 1)
+        draw(pixels, Augmentation(), record, 8, seed, reverse)
+        for seed, reverse in ((0, False), (0, True), (1, False))
     )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any(axis=(1, 2, 3)).all()

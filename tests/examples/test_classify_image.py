@@ -102,4 +102,5 @@ def test_end_to_end(digits_run, digit_files, command):
     assert run.stdout == ""
     *_, last = run.stderr.splitlines()
     assert last.startswith("error: Expected an image file: JPEG, PNG, GIF or BMP. Rec")
-    assert run.stderr.count("error: ") == 1
+    errors = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1

@@ -97,7 +97,6 @@ def test_input_tensor():
     assert relative_error(outputs(model, x), expected) < 1e-5
 
 
-@pytest.mark.xfail(reason="the one input is in a list", strict=True)
 def test_input_tensor_is_the_input_and_not_a_list_of_it():
     pixels = keras.Input(SHAPE)
     assert create_model("se_resnet20", input_tensor=pixels).input is pixels

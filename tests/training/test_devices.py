@@ -39,8 +39,8 @@ def test_batch_norm_of_each_device_for_itself_differs(outcomes):
     """The test above would see a difference that is as small as this one."""
     one, apart = outcomes["one"], outcomes["two_apart"]
     error = np.abs(np.divide(apart["losses"], one["losses"]) - 1)
-    assert error.max() > 3e-4
-    assert np.abs(np.subtract(apart["weights"], one["weights"])).max() > 1e-2
+    assert error.max() > 5e-4
+    assert np.abs(np.subtract(apart["weights"], one["weights"])).max() > 5e-3
 
 
 @pytest.mark.parametrize("name", ["one", "two", "two_apart"])

@@ -14,6 +14,8 @@ RECIPE = make_recipe()
 
 def test_holds_the_settings_and_versions(tmp_path):
     workdir = WorkDir(tmp_path / "a" / "b", RECIPE)
+    assert not workdir.path.exists()
+    workdir.open()
     assert workdir.path == tmp_path / "a" / "b"
     config = json.loads((workdir.path / "config.json").read_text())
     versions = config.pop("versions")
@@ -27,9 +29,9 @@ def test_holds_the_settings_and_versions(tmp_path):
     [{}, {"exports": ("tflite",), "workdir": "x", "data_dir": "y", "strategy": "none"}],
 )
 def test_the_same_settings_continue(settings, tmp_path):
-    WorkDir(tmp_path, RECIPE)
+    WorkDir(tmp_path, RECIPE).open()
     before = (tmp_path / "config.json").read_text()
-    WorkDir(tmp_path, dataclasses.replace(RECIPE, **settings))
+    WorkDir(tmp_path, dataclasses.replace(RECIPE, **settings)).open()
     assert (tmp_path / "config.json").read_text() == before
 
 
@@ -44,7 +46,7 @@ def test_the_same_settings_continue(settings, tmp_path):
     ],
 )
 def test_other_settings_are_refused(settings, differing, tmp_path):
-    WorkDir(tmp_path, RECIPE)
+    WorkDir(tmp_path, RECIPE).open()
     before = (tmp_path / "config.json").read_text()
     message = rf"{re.escape(str(tmp_path))} belongs to .*other settings: {differing}"
     with pytest.raises(UsageError, match=message) as error:

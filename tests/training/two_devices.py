@@ -38,6 +38,7 @@ def outcome(data_dir, workdir, strategy, sync_batch_norm):
         batch_size=128,
         image_size=8,
         learning_rate=0.02,
+        weight_decay=0.05,  # enough to see whether it is shared out too
         exports=(),
         sync_batch_norm=sync_batch_norm,
         workdir=str(workdir),
