@@ -44,7 +44,7 @@ def prepare(data_dir: str | pathlib.Path) -> None:
     )
     try:
         _store(images, labels, {"train": train, "test": test}, data_dir)
-    except FileExistsError:
+    except OSError:
         # Another process was faster, and TFDS renames only what is complete.
         if not folder.is_dir():
             raise

@@ -24,7 +24,8 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Returns the batches of one epoch; the last, partial one is dropped.
 
-    Order and augmentation depend on nothing but `(seed, epoch, index)`.
+    Order and augmentation depend on nothing but `(seed, epoch, index)` and the global
+    seed of TensorFlow, which a run sets to `seed`.
 
     Args:
         source: Where the images come from.

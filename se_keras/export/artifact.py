@@ -168,6 +168,11 @@ def _export(
             "Expected a path where nothing is, or overwrite=True. "
             f"Received: {str(path)!r}"
         )
+    if not getattr(model, "inputs", None):
+        raise UsageError(
+            "Expected a functional or a built Sequential model. "
+            f"Received: a {type(model).__name__} without inputs"
+        )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UsageError(
             "Expected a model of one input and one output. "
@@ -189,6 +194,12 @@ def _export(
             raise UsageError(
                 "include_preprocessing=True needs to know what the model expects: give "
                 "preprocessing=Preprocessing(...). Received: preprocessing=None"
+            )
+        channels = network.inputs[0].shape[-1]
+        if metadata.preprocessing.channels != channels:
+            raise UsageError(
+                f"Expected a preprocessing of images with {channels} channels, the "
+                f"last axis of the model's input. Received: {metadata.preprocessing}"
             )
         network = with_preprocessing(network, metadata.preprocessing)
     images = _images(network, images, include_preprocessing)

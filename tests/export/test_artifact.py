@@ -136,7 +136,9 @@ def test_as_float32_changes_precision_alone():
     assert "mixed_bfloat16" in {layer.dtype_policy.name for layer in model.layers}
 
 
-@pytest.mark.parametrize("structure", [lambda x: [x], lambda x: {"image": x}])
+@pytest.mark.parametrize(
+    "structure", [lambda x: [x], lambda x: {x.name: x}], ids=["list", "dict"]
+)
 def test_functional_model_in_any_form(structure, write, tmp_path):
     plain = network()
     model = keras.Model(structure(plain.inputs[0]), structure(plain.outputs[0]))

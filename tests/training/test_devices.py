@@ -40,7 +40,7 @@ def test_batch_norm_of_each_device_for_itself_differs(outcomes):
     one, apart = outcomes["one"], outcomes["two_apart"]
     error = np.abs(np.divide(apart["losses"], one["losses"]) - 1)
     assert error.max() > 5e-4
-    assert np.abs(np.subtract(apart["weights"], one["weights"])).max() > 5e-3
+    assert np.abs(np.subtract(apart["weights"], one["weights"])).max() > 3e-3
 
 
 @pytest.mark.parametrize("name", ["one", "two", "two_apart"])

@@ -282,6 +282,7 @@ def test_work_directory_of_another_run(recipe, quick):
     assert quick.epochs == [0, 1]
 
 
+@pytest.mark.slow
 def test_killed_run_continues_exactly(digits_dir, tmp_path):
     """The weights are those of a run that nobody killed, to the last bit."""
 
