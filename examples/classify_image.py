@@ -8,11 +8,11 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from se_keras import export
 from se_keras.data import read_image
-from se_keras.errors import UsageError, exit_on_usage_error
+from se_keras.errors import UsageError, exit_on_usage_error, run_main
 
 MODEL = flags.DEFINE_string(
     "model", None, "A .tflite file, a .keras file or a SavedModel folder."
@@ -35,4 +35,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run_main(main)

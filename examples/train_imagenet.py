@@ -14,10 +14,10 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from absl import app, flags, logging
+from absl import flags, logging
 
 from se_keras import training
-from se_keras.errors import exit_on_usage_error
+from se_keras.errors import UsageError, exit_on_usage_error, run_main
 
 RECIPE = flags.DEFINE_string(
     "recipe", None, "sample, paper or paper_cifar; by default the data set's own."
@@ -40,15 +40,17 @@ FIELDS = [
 ]
 
 
-def main(_):
+def main(argv):
     """Makes a recipe of the flags and trains it."""
     logging.set_verbosity(logging.ERROR)
     overrides = {flag.name: flag.value for flag in FIELDS}
     if overrides["exports"] is not None:
         overrides["exports"] = tuple(overrides["exports"])
     with exit_on_usage_error():
+        if argv[1:]:
+            raise UsageError(f"Expected flags only. Received: {' '.join(argv[1:])}")
         training.train(training.make_recipe(RECIPE.value, **overrides))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run_main(main)

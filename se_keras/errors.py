@@ -26,3 +26,16 @@ def exit_on_usage_error():
         yield
     except UsageError as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
+
+
+def run_main(main) -> None:
+    """Runs an absl program whose bad flags, too, end it with one line."""
+    from absl import app, flags
+
+    def parse(argv):
+        try:
+            return flags.FLAGS(argv)
+        except flags.Error as error:
+            sys.exit(f"error: {' '.join(str(error).split())}")
+
+    app.run(main, flags_parser=parse)

@@ -37,6 +37,17 @@ def replacing(path: str | pathlib.Path):
         remove(retired)
 
 
+def clean_up(folder: pathlib.Path) -> None:
+    """Ends what killed processes left half done in a folder by `replacing`."""
+    for left in folder.glob(".retired-*-*"):
+        final = folder / left.name.split("-", 2)[2]
+        if not final.exists():
+            os.replace(left, final)
+        remove(left)
+    for left in folder.glob(".writing-*-*"):
+        remove(left)
+
+
 def write_json(path: str | pathlib.Path, record: dict) -> None:
     """Writes `record` to `path`, whole or not at all."""
     with replacing(path) as temporary:

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from se_keras.files import remove, replacing, size_of, write_json
+from se_keras.files import clean_up, remove, replacing, size_of, write_json
 
 
 def make(path, kind, text):
@@ -83,3 +83,16 @@ def test_size_of(kind, size, tmp_path):
     if kind == "folder":
         make(tmp_path / "x" / "y", "folder", "123")
     assert size_of(tmp_path / "x") == size
+
+
+@pytest.mark.parametrize("killed", ["before the new name", "between the two names"])
+def test_what_a_killed_process_left_is_ended(killed, tmp_path):
+    make(tmp_path / ".writing-123-model", "folder", "half")
+    make(tmp_path / ".retired-123-model", "folder", "old")
+    if killed == "before the new name":
+        make(tmp_path / "model", "folder", "new")
+    clean_up(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert content(tmp_path / "model") == (
+        "new" if killed == "before the new name" else "old"
+    )

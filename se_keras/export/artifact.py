@@ -178,6 +178,11 @@ def _export(
             "Expected a model of one input and one output. "
             f"Received: {len(model.inputs)} inputs, {len(model.outputs)} outputs"
         )
+    if "float" not in model.inputs[0].dtype:
+        raise UsageError(
+            "Expected a model of floating-point images. "
+            f"Received: an input of dtype {model.inputs[0].dtype}"
+        )
     metadata = Metadata(
         class_names=_names(model, class_names),
         preprocessing=preprocessing or getattr(model, "preprocessing", None),
@@ -213,14 +218,23 @@ def _export(
 
 
 def _names(model, class_names):
-    names = class_names or getattr(model, "class_names", None)
+    names = getattr(model, "class_names", None) if class_names is None else class_names
+    if names is None:
+        return None
+    if isinstance(names, str) or not all(
+        isinstance(name, str) and "\n" not in name for name in names
+    ):
+        raise UsageError(
+            "Expected class_names to be a sequence of strings of one line each. "
+            f"Received: class_names={names!r}"
+        )
     classes = model.outputs[0].shape[-1]
-    if names and len(names) != classes:
+    if len(names) != classes:
         raise UsageError(
             f"Expected a name for each of the {classes} classes. "
             f"Received: {len(names)} names"
         )
-    return tuple(names) if names else None
+    return tuple(map(str, names))
 
 
 def _images(network, images, pixels):

@@ -56,6 +56,10 @@ def load_classifier(path: str | pathlib.Path) -> Classifier:
         raise UsageError(
             f"Expected a model, and there is none. Received: {str(path)!r}"
         )
+    if path.suffix == ".tflite" and read(path) is None:
+        # Checked first: the interpreter can crash on a damaged file, and a truncated
+        # one has lost the record at its end.
+        raise _says_nothing(path)
     try:
         run, metadata = _open(path)
     except UsageError:
@@ -66,10 +70,7 @@ def load_classifier(path: str | pathlib.Path) -> Classifier:
             f"Received: {str(path)!r}, which cannot be read: {error}"
         ) from error
     if metadata is None or metadata.preprocessing is None:
-        raise UsageError(
-            "Expected a model that says which images it expects, as se_keras saves and "
-            f"exports it. Received: {str(path)!r}"
-        )
+        raise _says_nothing(path)
     record = metadata.preprocessing
     if metadata.normalizes:
         return Classifier(run, record, metadata.class_names)
@@ -77,6 +78,13 @@ def load_classifier(path: str | pathlib.Path) -> Classifier:
         lambda pixels: run(record.normalize(np.asarray(pixels, "float32"))),
         record,
         metadata.class_names,
+    )
+
+
+def _says_nothing(path):
+    return UsageError(
+        "Expected a whole model that says which images it expects, as se_keras saves "
+        f"and exports it. Received: {str(path)!r}"
     )
 
 

@@ -36,7 +36,7 @@ class SqueezeExcite(DenseGate):
         ratio: Reduction ratio r of the hidden layer, a positive number. Ignored if
             `channels` is given.
         channels: Hidden width. Defaults to `None`: computed from `ratio`.
-        divisor: The hidden width is a multiple of this.
+        divisor: The hidden width is a multiple of this, above `min_channels`.
         min_channels: The hidden width is not below this.
         activation: Activation after the first fully connected layer.
         gate_activation: Activation after the second; its output is the gate.

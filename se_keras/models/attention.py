@@ -36,7 +36,7 @@ def attention_seam(attention, data_format: str, dtype) -> Callable | None:
         return None
     if isinstance(attention, keras.layers.Layer):
         make = functools.partial(_copy, attention)
-    elif callable(attention):
+    elif callable(attention) and not isinstance(attention, type):
         return attention
     elif isinstance(attention, str) and attention in GATES:
         make = GATES[attention]

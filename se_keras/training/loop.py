@@ -5,11 +5,14 @@ is made of public parts: `strategy.run`, `strategy.reduce`, Keras's optimizers a
 callbacks.
 """
 
+import math
 import time
 from collections.abc import Callable
 
 import keras
 import tensorflow as tf
+
+from se_keras.errors import UsageError
 
 # Reading a result waits for the device; more often than this nobody can look.
 PROGRESS_SECONDS = 0.2
@@ -80,6 +83,9 @@ class Trainer:
 
         Returns:
             The logs of each epoch, as in `keras.callbacks.History.history`.
+
+        Raises:
+            UsageError: If the loss of an epoch is not finite; no callback sees it.
         """
         callbacks = keras.callbacks.CallbackList(
             list(callbacks),
@@ -97,6 +103,12 @@ class Trainer:
                 training_data(epoch)
             )
             logs = self._train_epoch(batches, callbacks)
+            if not math.isfinite(logs["loss"]):
+                # Before any callback saves what came of it.
+                raise UsageError(
+                    f"The loss is {logs['loss']} in epoch {epoch + 1}: lower the "
+                    "learning_rate, or try another precision"
+                )
             if self.strategy.num_replicas_in_sync > 1:
                 self._average_statistics()
             evaluation = self.evaluate(evaluation_data)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import difflib
+import math
+import re
 
 from se_keras.data.augmentation import Augmentation
 from se_keras.errors import UsageError
@@ -88,7 +90,9 @@ class Recipe:
         for export in self.exports:
             _require_choice("exports", export, EXPORTS)
         for name in ("epochs", "batch_size", "image_size", "learning_rate"):
-            _require(getattr(self, name) > 0, "a positive", name, getattr(self, name))
+            value = getattr(self, name)
+            _require(0 < value < math.inf, "a positive", name, value)
+        _require(self.seed < 2**32, "less than 2**32 for", "seed", self.seed)
         for name in ("weight_decay", "momentum", "warmup_epochs", "seed"):
             _require(
                 getattr(self, name) >= 0, "0 or more for", name, getattr(self, name)
@@ -164,7 +168,9 @@ def make_recipe(name: str | None = None, **overrides) -> Recipe:
     """
     overrides = {k: v for k, v in overrides.items() if v is not None}
     if name is None:
-        name = _DATASET_RECIPES.get(overrides.get("dataset", "digits"), "paper")
+        # TFDS names may carry a config and a version: NAME/CONFIG:VERSION.
+        dataset = re.split("[/:]", overrides.get("dataset", "digits"))[0]
+        name = _DATASET_RECIPES.get(dataset, "paper")
     _require_choice("recipe", name, RECIPES)
     fields = {field.name for field in dataclasses.fields(Recipe)}
     for field in overrides:

@@ -12,11 +12,13 @@ from importlib import metadata
 import keras
 
 from se_keras.errors import UsageError
-from se_keras.files import replacing, write_json
+from se_keras.files import clean_up, replacing, write_json
 from se_keras.training.recipe import Recipe
 
 # Settings that may change between a run and its continuation.
 FREE_SETTINGS = ("data_dir", "exports", "strategy", "workdir")
+# What a run writes for others to use.
+RESULTS = ("model.keras", "saved_model", "model.tflite", "report.json")
 PACKAGES = ("se-keras", "keras", "tensorflow", "tensorflow-datasets", "numpy")
 
 
@@ -38,7 +40,7 @@ class WorkDir:
     """
 
     def __init__(self, path: str | pathlib.Path, recipe: Recipe):
-        self.path = pathlib.Path(path)
+        self.path = pathlib.Path(path).expanduser()
         self._recipe = recipe
         with self._as_usage_error():
             self._check_settings()
@@ -54,6 +56,7 @@ class WorkDir:
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path):
                 pass
+            clean_up(self.path)
             if not self.config.exists():
                 settings = dataclasses.asdict(self._recipe)
                 write_json(self.config, {**settings, "versions": versions()})
@@ -65,10 +68,18 @@ class WorkDir:
 
     def _check_settings(self):
         if not self.config.exists():
+            strangers = [name for name in RESULTS if (self.path / name).exists()]
+            if strangers:
+                raise UsageError(
+                    f"{self.path} holds {strangers[0]} of no run that is known here: "
+                    "there is no config.json. Give another --workdir"
+                )
             return
         # Through JSON, so that tuples compare with lists.
         wanted = json.loads(json.dumps(dataclasses.asdict(self._recipe)))
         there = json.loads(self.config.read_text())
+        if not isinstance(there, dict):
+            raise UsageError(f"{self.config} holds no settings of a run")
         differing = [
             f"{name}: {there.get(name)!r} there, {value!r} here"
             for name, value in wanted.items()

@@ -52,6 +52,8 @@ BAD = {
     "--batch_size=2000": "at most 1437.*Received: batch_size=2000",
     "--epochs=0": "positive epochs",
     "--learning_rate=-1": "positive learning_rate",
+    "--seed=5000000000": "seed. Received: seed=5000000000",
+    "stray": "flags only. Received: stray",
 }
 
 

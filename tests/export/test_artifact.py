@@ -266,3 +266,18 @@ def test_network_of_zeros(tmp_path):
         ]
     )
     assert write_saved_model(model, tmp_path)["largest_difference"] == 0
+
+
+@pytest.mark.parametrize("names", ["abc", (1, 2, 3), ("a", "b\n", "c")])
+def test_names_that_are_no_lines(names, write, tmp_path):
+    with pytest.raises(UsageError, match=r"Expected class_names.*Received"):
+        write(network(), tmp_path, class_names=names)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_without_a_graph(write, tmp_path):
+    class Subclassed(keras.Model):
+        pass
+
+    with pytest.raises(UsageError, match="Received: a Subclassed without inputs"):
+        write(Subclassed(), tmp_path)

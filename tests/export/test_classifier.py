@@ -27,8 +27,8 @@ def test_metadata_comes_back_from_json(metadata):
     [
         ("model.keras", None, "there is none"),
         ("model.keras", "text", "cannot be read"),
-        ("model.tflite", "text", "cannot be read"),
-        ("model.tflite", "", "cannot be read"),
+        ("model.tflite", "text", "a whole model"),
+        ("model.tflite", "", "a whole model"),
         ("model.onnx", "text", "cannot be read"),
         ("folder", "a folder", "cannot be read"),
     ],

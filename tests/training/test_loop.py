@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from se_keras.errors import UsageError
 from se_keras.layers import SqueezeExcite
 from se_keras.training import Trainer
 
@@ -206,3 +207,13 @@ def test_fit_stops_when_a_callback_says_so():
 
 def test_fit_of_no_epoch():
     assert fit(trainer(), Watch(), epochs=3, initial_epoch=3) == ([], {})
+
+
+def test_fit_stops_before_a_loss_that_is_not_finite_is_saved():
+    watch, ours = Watch(), trainer()
+    ours.model.trainable_variables[0].assign(
+        np.full(ours.model.trainable_variables[0].shape, np.nan)
+    )
+    with pytest.raises(UsageError, match="loss is nan in epoch 1"):
+        fit(ours, watch, epochs=2)
+    assert not watch.epochs

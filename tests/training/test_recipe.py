@@ -120,3 +120,14 @@ def test_bad_setting(settings, message):
 def test_bad_setting_of_a_recipe_of_ones_own():
     with pytest.raises(UsageError, match="batch_size=-1"):
         Recipe("digits", "se_resnet20", 1, -1, 8, 0.1)
+
+
+@pytest.mark.parametrize("settings", [{"seed": 2**32}, {"learning_rate": float("inf")}])
+def test_out_of_range(settings):
+    (name,) = settings
+    with pytest.raises(UsageError, match=f"{name}.*Received: {name}="):
+        make_recipe(**settings)
+
+
+def test_version_of_a_data_set_keeps_its_recipe():
+    assert make_recipe(dataset="cifar10:3.0.2").image_size == 32

@@ -63,3 +63,16 @@ def test_folder_that_cannot_be(path, tmp_path):
     with pytest.raises(UsageError, match=message):
         WorkDir(tmp_path / path, RECIPE)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_folder_with_results_of_no_run(tmp_path):
+    (tmp_path / "model.keras").write_text("somebody's")
+    with pytest.raises(UsageError, match=r"holds model\.keras of no run"):
+        WorkDir(tmp_path, RECIPE)
+
+
+@pytest.mark.parametrize("text", ["[]", "{"])
+def test_config_that_is_none(text, tmp_path):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(UsageError, match=r"Expected|no settings"):
+        WorkDir(tmp_path, RECIPE)
