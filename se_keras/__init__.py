@@ -2,16 +2,20 @@
 
 import importlib
 
-from se_keras import layers, models, weights
+from se_keras import graph, layers, models, weights
+from se_keras.graph import add_squeeze_excite, remove_squeeze_excite
 from se_keras.layers import SqueezeExcite
 from se_keras.models import create_model, list_models
 
 __all__ = [
     "SqueezeExcite",
+    "add_squeeze_excite",
     "create_model",
+    "graph",
     "layers",
     "list_models",
     "models",
+    "remove_squeeze_excite",
     "weights",
 ]
 

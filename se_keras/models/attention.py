@@ -5,15 +5,7 @@ from collections.abc import Callable
 
 import keras
 
-from se_keras import layers
-
-GATES = {
-    "se": layers.SqueezeExcite,
-    "spatial_se": layers.SpatialSqueezeExcite,
-    "scse": layers.ConcurrentSqueezeExcite,
-    "ese": layers.EffectiveSqueezeExcite,
-    "eca": layers.EfficientChannelAttention,
-}
+from se_keras.graph.gates import GATES
 
 
 def attention_seam(attention, data_format: str, dtype) -> Callable | None:

@@ -1,0 +1,5 @@
+"""Rewriting of functional models: SE put in and taken out."""
+
+from se_keras.graph.insert import add_squeeze_excite, remove_squeeze_excite
+
+__all__ = ["add_squeeze_excite", "remove_squeeze_excite"]

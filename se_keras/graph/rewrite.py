@@ -1,0 +1,345 @@
+"""The graph of a functional model as data: read it, change it, build the new model."""
+
+import collections
+import copy
+import tempfile
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+KERAS_TENSOR = "__keras_tensor__"
+
+
+class Ref(NamedTuple):
+    """A tensor of a graph, named as Keras names it in the config of a model.
+
+    Attributes:
+        operation: Name of the layer or operation that returns the tensor.
+        call: Which call of it: a shared layer has several.
+        index: Which of its outputs.
+    """
+
+    operation: str
+    call: int = 0
+    index: int = 0
+
+
+class Graph:
+    """The graph of a functional model, which can be changed and built again.
+
+    The config of a functional model holds every call of every operation with its
+    arguments. A `Graph` edits that config and leaves the rest to Keras: whatever can
+    be saved and loaded can be rewritten, with shared layers, nested inputs and
+    outputs, operations of `keras.ops`, masks, submodels (one operation each) and
+    subclasses of `keras.Model`. The model that is read is never touched.
+
+    Args:
+        model: A functional model, or a built `keras.Sequential` model, which becomes
+            functional.
+
+    Attributes:
+        model: The functional model that was read.
+        operations: Its layers and operations by name, in the order of the graph.
+
+    Raises:
+        ValueError: If the model has no graph.
+
+    Example:
+
+    ```python
+    graph = Graph(model)
+    graph.insert_after("conv1", SqueezeExcite(name="conv1_se"))
+    graph.bypass("dropout")
+    model = graph.build()
+    ```
+    """
+
+    def __init__(self, model: keras.Model):
+        self.model = as_functional(model)
+        self.operations = {op.name: op for op in self.model.operations}
+        self._config = copy.deepcopy(self.model.get_config())
+        if "output_layers" not in self._config:
+            raise ValueError(
+                f"The config of class {type(model).__name__} does not describe the "
+                "graph of the model. Pass `keras.Model(model.input, model.output)` in "
+                f"its place. Received: a model named {model.name!r}"
+            )
+        self._config["trainable"] = model.trainable
+        self._entries = {entry["name"]: entry for entry in self._config["layers"]}
+        self._specs = {
+            _ref(tensor): (tensor["config"]["shape"], tensor["config"]["dtype"])
+            for entry in self._entries.values()
+            for tensor in _tensors(entry["inbound_nodes"])
+        }
+        for ref, tensor in zip(self.outputs, self.model.outputs, strict=True):
+            self._specs[ref] = (tensor.shape, tensor.dtype)
+
+    @property
+    def outputs(self) -> list[Ref]:
+        """The tensors that the model returns, in the order of `model.outputs`."""
+        refs = {}
+        self._map_outputs(lambda ref, tensor: refs.setdefault(id(tensor), ref))
+        return [refs[id(tensor)] for tensor in self.model.outputs]
+
+    def calls(self, name: str) -> int:
+        """Returns how often the model calls an operation."""
+        # The config of an input holds no call.
+        return len(self._entries[name]["inbound_nodes"]) or 1
+
+    def inputs(self, name: str) -> list[list[Ref]]:
+        """Returns the tensors among the arguments of each call of an operation."""
+        return [
+            [_ref(tensor) for tensor in _tensors(node)]
+            for node in self._entries[name]["inbound_nodes"]
+        ]
+
+    def consumers(self, ref: Ref) -> list[tuple[str, int]]:
+        """Returns name and call of the operations that take a tensor."""
+        return [
+            (name, call)
+            for name in self._entries
+            for call, inputs in enumerate(self.inputs(name))
+            if ref in inputs
+        ]
+
+    def spec(self, ref: Ref) -> keras.KerasTensor:
+        """Returns shape and dtype of a tensor that an operation or the model uses."""
+        return keras.KerasTensor(*self._specs[ref])
+
+    def upstream(self, name: str) -> Iterator[keras.Operation]:
+        """Yields an operation and all before it, the nearest first.
+
+        Behind a submodel its layers follow, from the last to the first.
+        """
+        queue, seen = collections.deque([name]), {name}
+        while queue:
+            name = queue.popleft()
+            operation = self.operations[name]
+            yield operation
+            if isinstance(operation, keras.Model):
+                yield from reversed(operation.layers)
+            for tensor in _tensors(self._entries[name]["inbound_nodes"]):
+                before = _ref(tensor).operation
+                if before not in seen:
+                    seen.add(before)
+                    queue.append(before)
+
+    def insert_after(self, name: str, layer: keras.Layer) -> None:
+        """Puts a layer behind every call of an operation that has one output.
+
+        Args:
+            name: Name of the operation.
+            layer: A layer that keeps the shape, with a name that the graph does not
+                have. Its config goes into the graph, not the layer itself.
+        """
+        if layer.name in self._entries:
+            raise ValueError(
+                "Expected a layer whose name is new to the model. "
+                f"Received: {layer.name!r}"
+            )
+        nodes = []
+        for call in range(self.calls(name)):
+            before, after = Ref(name, call), Ref(layer.name, call)
+            self.replace(before, after)
+            self._specs[after] = self._specs[before]
+            nodes.append({"args": (self._tensor(before),), "kwargs": {}})
+        entry = {
+            **keras.saving.serialize_keras_object(layer),
+            "name": layer.name,
+            "inbound_nodes": nodes,
+        }
+        # Keras creates the calls in the order of the config: anywhere else would cost
+        # it one more pass over all layers.
+        position = self._config["layers"].index(self._entries[name]) + 1
+        self._config["layers"].insert(position, entry)
+        self._entries[layer.name] = entry
+
+    def bypass(self, name: str) -> None:
+        """Takes out an operation that has one input and one output."""
+        for call, inputs in enumerate(self.inputs(name)):
+            if len(inputs) != 1:
+                raise ValueError(
+                    "Expected an operation with one input. Received: "
+                    f"{name!r} with {len(inputs)} inputs"
+                )
+            self.replace(Ref(name, call), inputs[0])
+        self._config["layers"].remove(self._entries.pop(name))
+
+    def replace(self, old: Ref, new: Ref) -> None:
+        """Makes all that took the tensor `old` take `new`."""
+
+        def swap(tensor):
+            if _ref(tensor) != old:
+                return tensor
+            return {**tensor, "config": {**tensor["config"], "keras_history": [*new]}}
+
+        for entry in self._entries.values():
+            entry["inbound_nodes"] = _map_tensors(swap, entry["inbound_nodes"])
+        self._config["output_layers"] = self._map_outputs(
+            lambda ref, _: new if ref == old else ref
+        )
+
+    def build(self, name: str | None = None) -> keras.Model:
+        """Builds the graph.
+
+        Args:
+            name: Name of the new model. Defaults to that of the old one.
+
+        Returns:
+            A model of the same class, not compiled, with layers of its own. Those that
+            have the name of an old one have its weights, its other state and its
+            flags.
+        """
+        config = copy.deepcopy(self._config)
+        if name is not None:
+            config["name"] = name
+        # Whoever holds the layers needs no registration of their classes.
+        with keras.saving.custom_object_scope(_custom_objects(self.model)):
+            model = type(self.model).from_config(config)
+        copy_state(self.model, model)
+        return model
+
+    def _tensor(self, ref: Ref) -> dict:
+        shape, dtype = self._specs[ref]
+        config = {"shape": shape, "dtype": dtype, "keras_history": [*ref]}
+        return {"class_name": KERAS_TENSOR, "config": config}
+
+    def _map_outputs(self, function):
+        """Returns the config of the outputs with another `Ref` for each.
+
+        Args:
+            function: Returns the new `Ref`, from that of an output and from the output.
+        """
+
+        def convert(tensor, leaf):
+            ref = function(self._shift(Ref(*leaf), -1), tensor)
+            return [*self._shift(ref, 1)]
+
+        # The leaves of this config are lists, so that only the outputs themselves tell
+        # where its structure ends.
+        return keras.tree.map_structure_up_to(
+            self.model.output, convert, self.model.output, self._config["output_layers"]
+        )
+
+    def _shift(self, ref: Ref, by: int) -> Ref:
+        # In the outputs of a config, and only there, Keras counts the calls of a
+        # functional submodel from 1.
+        if is_functional(self.operations.get(ref.operation)):
+            return ref._replace(call=ref.call + by)
+        return ref
+
+
+def as_functional(model: keras.Model) -> keras.Model:
+    """Returns a functional model as it is, and a Sequential one as functional.
+
+    Raises:
+        ValueError: If the model is neither, or not built.
+    """
+    if isinstance(model, keras.Sequential):
+        # A Sequential model has inputs once it is built.
+        if not hasattr(model, "inputs"):
+            raise ValueError(
+                "A Sequential model must be built: begin it with `keras.Input(shape)`. "
+                f"Received: a model named {model.name!r}, which is not built"
+            )
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    if not is_functional(model):
+        raise ValueError(
+            "Argument `model` must be a functional or a Sequential `keras.Model`: only "
+            f"these know their graph. Received: {model!r} of type "
+            f"{type(model).__name__}"
+        )
+    return model
+
+
+def is_functional(operation) -> bool:
+    """Whether an operation is a functional model: only these list `operations`."""
+    return isinstance(operation, keras.Model) and hasattr(operation, "operations")
+
+
+def copy_state(source: keras.Model, target: keras.Model) -> None:
+    """Copies what the layers of a model have learnt to those of the same name.
+
+    That is every variable (weights, statistics, states of random generators), whether
+    it is trainable, and the vocabulary of a lookup layer.
+
+    Raises:
+        ValueError: If the variables of two layers of the same name differ in shape, or
+            two layers of `source` have a weight in common.
+    """
+    twins = {layer.name: layer for layer in target.layers}
+    owners = {}
+    for layer in source.layers:
+        for weight in layer.weights:
+            owner = owners.setdefault(id(weight), layer.name)
+            if owner != layer.name:
+                raise ValueError(
+                    f"Layers {owner!r} and {layer.name!r} have a weight in common "
+                    f"({weight.path}), which their copies would not have. Received: a "
+                    f"model named {source.name!r}"
+                )
+        if layer.name not in twins:
+            continue
+        if is_functional(layer) or isinstance(layer, keras.Sequential):
+            copy_state(layer, twins[layer.name])
+        else:
+            _copy_layer_state(layer, twins[layer.name])
+
+
+def _copy_layer_state(source: keras.Layer, target: keras.Layer) -> None:
+    received, expected = (
+        [tuple(variable.shape) for variable in layer.variables]
+        for layer in (source, target)
+    )
+    if received != expected:
+        raise ValueError(
+            f"Layer {source.name!r} has other variables than its config creates. "
+            f"Expected shapes: {expected}. Received: {received}"
+        )
+    for old, new in zip(source.variables, target.variables, strict=True):
+        # A copy, because JAX gives away the arrays of a model that it trains.
+        new.assign(np.array(keras.ops.convert_to_numpy(old)))
+        new.trainable = old.trainable
+    if hasattr(source, "save_assets"):
+        with tempfile.TemporaryDirectory() as folder:
+            source.save_assets(folder)
+            target.load_assets(folder)
+    elif received and hasattr(target, "finalize_state"):
+        # `Normalization` computes with constants that it takes from its variables.
+        target.finalize_state()
+
+
+def _custom_objects(model: keras.Model) -> dict:
+    """Returns the classes of a model's layers that are not Keras's own, by name."""
+    found = {}
+    for operation in getattr(model, "operations", model.layers):
+        if isinstance(operation, keras.Model):
+            found |= _custom_objects(operation)
+        kind = type(operation)
+        if not kind.__module__.startswith("keras."):
+            found[keras.saving.get_registered_name(kind)] = kind
+    return found
+
+
+def _ref(tensor: dict) -> Ref:
+    return Ref(*tensor["config"]["keras_history"])
+
+
+def _tensors(value) -> list[dict]:
+    """Returns the tensors in the config of arguments, in order."""
+    found = []
+    _map_tensors(lambda tensor: found.append(tensor) or tensor, value)
+    return found
+
+
+def _map_tensors(function, value):
+    """Returns the config of arguments with `function` applied to each tensor."""
+    if isinstance(value, dict):
+        if "class_name" in value:
+            return function(value) if value["class_name"] == KERAS_TENSOR else value
+        return {key: _map_tensors(function, item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_map_tensors(function, item) for item in value)
+    return value
