@@ -5,13 +5,14 @@ import inspect
 import keras
 
 from se_keras.layers.arguments import positive_integer, standardize_data_format
-from se_keras.models.attention import apply_layer, attention_seam
+from se_keras.models.attention import Attention, apply_layer, attention_seam
 from se_keras.models.blocks import Blocks
 from se_keras.models.image_model import ImageModel
-from se_keras.models.registry import lookup
+from se_keras.models.registry import list_models, lookup
 
 OWN_ATTENTION = "default"
 POOLINGS = (None, "avg", "max")
+OUTPUT_STRIDES = (8, 16, 32)
 
 
 def create_model(
@@ -26,12 +27,16 @@ def create_model(
     classifier_activation="softmax",
     name: str | None = None,
     attention=OWN_ATTENTION,
+    placement: str = "standard",
+    stages: tuple[int, ...] | None = None,
+    pyramid: bool = False,
+    output_stride: int | None = None,
     data_format: str | None = None,
     dtype=None,
 ) -> ImageModel:
     """Creates a network by name.
 
-    The arguments are those of `keras.applications`, and three more.
+    The arguments are those of `keras.applications`, and some more.
 
     Args:
         model: A name in `list_models()`: `"se_resnet50"`, or its twin without SE,
@@ -53,6 +58,17 @@ def create_model(
             `"se"`, `"spatial_se"`, `"scse"`, `"ese"`, `"eca"`, a layer that is copied
             to each place (`SqueezeExcite(ratio=8)`), or a callable of a tensor and a
             name that returns a tensor.
+        placement: Where the gate sits in a residual block (the paper, figure 5):
+            `"standard"`, on the residual branch before the addition; `"pre"`, before
+            the residual branch; `"post"`, after the addition and its activation;
+            `"identity"`, on the shortcut; `"inside"`, after the 3x3 convolution and
+            its activation.
+        stages: Which stages have the gate, counted from 1. Defaults to all.
+        pyramid: Without the top, whether to return the feature maps of all stages, a
+            dictionary: `"P2"` has stride 4, ..., `"P5"` stride 32.
+        output_stride: Stride of the last feature map: 8, 16 or 32 for the networks
+            for ImageNet. Below 32 the last stages have dilated convolutions in place
+            of strides; the weights are the same. Defaults to the network's own.
         data_format: `"channels_last"` or `"channels_first"`. Defaults to
             `keras.config.image_data_format()`.
         dtype: Precision of the layers: `"float32"`, `"mixed_bfloat16"`, ... Defaults
@@ -79,19 +95,31 @@ def create_model(
         raise ValueError(
             f"Argument `pooling` must be one of {POOLINGS}. Received: {pooling!r}"
         )
+    if pyramid and (include_top or pooling):
+        raise ValueError(
+            "Argument `pyramid` needs include_top=False and pooling=None. "
+            f"Received: include_top={include_top}, pooling={pooling!r}"
+        )
     data_format = standardize_data_format(data_format)
     inputs, image = _inputs(entry, input_tensor, input_shape, data_format, dtype)
     if attention != OWN_ATTENTION:
-        seam = attention_seam(attention, data_format, dtype)
+        apply = attention_seam(attention, data_format, dtype)
     elif entry.squeeze_excite:
-        seam = apply_layer(entry.squeeze_excite, data_format, dtype)
+        apply = apply_layer(entry.squeeze_excite, data_format, dtype)
     else:
-        seam = None
+        apply = None
     blocks = Blocks(data_format, dtype, entry.spec.bn_momentum, entry.spec.bn_epsilon)
-    x = entry.features(entry.spec, blocks, image, seam)
+    maps = entry.features(
+        entry.spec,
+        blocks,
+        image,
+        Attention(apply, placement, stages),
+        **_options(entry, output_stride),
+    )
+    x = maps if pyramid else list(maps.values())[-1]
     if include_top:
         x = _pool("avg", x, blocks)
-        x = _classifier(x, classes, classifier_activation, dtype)
+        x = _classifier(x, entry.spec, classes, classifier_activation, dtype)
     elif pooling:
         x = _pool(pooling, x, blocks)
 
@@ -106,16 +134,23 @@ def create_model(
     return network
 
 
-def constructor(name: str):
-    """Returns the function that creates one network, as in `keras.applications`."""
-    entry = lookup(name)
+def constructors() -> dict:
+    """Returns the functions that create one network each, as in `keras.applications`.
 
+    They take the arguments of `create_model` but the first.
+    """
+    return {
+        entry.constructor: _constructor(entry) for entry in map(lookup, list_models())
+    }
+
+
+def _constructor(entry):
     def create(*args, **kwargs):
-        return create_model(name, *args, **kwargs)
+        return create_model(entry.name, *args, **kwargs)
 
     create.__name__ = create.__qualname__ = entry.constructor
     create.__module__ = "se_keras.models"
-    create.__doc__ = f"""Creates `{name}`.
+    create.__doc__ = f"""Creates `{entry.name}`.
 
     Takes the arguments of `se_keras.create_model` without the first one.
     """
@@ -174,11 +209,30 @@ def _pool(kind: str, x, blocks: Blocks):
     )(x)
 
 
-def _classifier(x, classes, activation, dtype):
+def _classifier(x, spec, classes, activation, dtype):
     policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+    if spec.dropout:
+        x = keras.layers.Dropout(spec.dropout, dtype=dtype, name="dropout")(x)
     return keras.layers.Dense(
         positive_integer("classes", classes),
         activation=activation,
         dtype=policy.variable_dtype,
         name="predictions",
     )(x)
+
+
+def _options(entry, output_stride):
+    """Returns the options of the family's builder that were asked for."""
+    if output_stride is None:
+        return {}
+    if "output_stride" not in inspect.signature(entry.features).parameters:
+        raise ValueError(
+            f"Model {entry.name!r} has one output stride. "
+            f"Received: output_stride={output_stride}"
+        )
+    if output_stride not in OUTPUT_STRIDES:
+        raise ValueError(
+            f"Argument `output_stride` must be one of {OUTPUT_STRIDES}. "
+            f"Received: output_stride={output_stride}"
+        )
+    return {"output_stride": output_stride}

@@ -8,8 +8,6 @@ from collections.abc import Callable
 
 from se_keras.models.preprocessing import Preprocessing
 
-SE_PREFIX = "se_"
-
 
 @dataclasses.dataclass(frozen=True)
 class ModelEntry:
@@ -18,8 +16,8 @@ class ModelEntry:
     Attributes:
         name: Registry name: `"se_resnet50"`.
         constructor: Name of its constructor in `se_keras.models`: `"SEResNet50"`.
-        features: Builder of its family: `features(spec, blocks, x, attention)`
-            returns the last feature map.
+        features: Builder of its family: `features(spec, blocks, x, attention,
+            output_stride)` returns the feature maps by name, the last one last.
         spec: Row of the family's table, which `features` reads.
         preprocessing: The images that it expects.
         squeeze_excite: The SE layer of the network, a callable that takes the
@@ -45,30 +43,36 @@ def register(
     preprocessing: Preprocessing,
     squeeze_excite: Callable,
     name: str | None = None,
+    has_se_name: bool = False,
 ) -> None:
     """Registers a plain network and its twin with SE.
 
     Args:
-        constructor: Name of the plain constructor; the twin's has `SE` before it.
+        constructor: Name of the plain constructor, `"ResNet50"`; the twin's is
+            `"SEResNet50"`.
         features: See `ModelEntry`.
         spec: See `ModelEntry`.
         preprocessing: See `ModelEntry`.
         squeeze_excite: The SE layer of the twin.
         name: Registry name of the plain network, that of the twin has `se_` before
             it. Defaults to the constructor's name in lower case.
+        has_se_name: Whether the names given are those of the network with SE, such as
+            `"SENet154"`; its plain twin is then `"SENet154Plain"`, `"senet154_plain"`.
     """
     name = name or constructor.lower()
-    plain = ModelEntry(name, constructor, features, spec, preprocessing)
-    twin = dataclasses.replace(
-        plain,
-        name=SE_PREFIX + name,
-        constructor=f"SE{constructor}",
-        squeeze_excite=squeeze_excite,
-    )
-    for entry in (plain, twin):
-        if entry.name in _ENTRIES:
-            raise ValueError(f"Model {entry.name!r} is registered already.")
-        _ENTRIES[entry.name] = entry
+    names = (name, f"se_{name}")
+    constructors = (constructor, f"SE{constructor}")
+    if has_se_name:
+        names = (f"{name}_plain", name)
+        constructors = (f"{constructor}Plain", constructor)
+    for name, constructor, layer in zip(
+        names, constructors, (None, squeeze_excite), strict=True
+    ):
+        if name in _ENTRIES:
+            raise ValueError(f"Model {name!r} is registered already.")
+        _ENTRIES[name] = ModelEntry(
+            name, constructor, features, spec, preprocessing, layer
+        )
 
 
 def lookup(name: str) -> ModelEntry:
