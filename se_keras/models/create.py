@@ -1,5 +1,6 @@
 """From a name to a model."""
 
+import functools
 import inspect
 
 import keras
@@ -27,6 +28,9 @@ def create_model(
     classifier_activation="softmax",
     name: str | None = None,
     attention=OWN_ATTENTION,
+    ratio: float | None = None,
+    squeeze: str | None = None,
+    gate: str | None = None,
     placement: str = "standard",
     stages: tuple[int, ...] | None = None,
     pyramid: bool = False,
@@ -58,6 +62,10 @@ def create_model(
             `"se"`, `"spatial_se"`, `"scse"`, `"ese"`, `"eca"`, a layer that is copied
             to each place (`SqueezeExcite(ratio=8)`), or a callable of a tensor and a
             name that returns a tensor.
+        ratio: Reduction ratio of the network's own SE (the paper, table 10). Defaults
+            to what it has by itself, as `squeeze` and `gate`.
+        squeeze: `"mean"` or `"max"` (table 11).
+        gate: Activation of its gate, `"sigmoid"`, `"tanh"` or `"relu"` (table 12).
         placement: Where the gate sits in a residual block (the paper, figure 5):
             `"standard"`, on the residual branch before the addition; `"pre"`, before
             the residual branch; `"post"`, after the addition and its activation;
@@ -102,12 +110,8 @@ def create_model(
         )
     data_format = standardize_data_format(data_format)
     inputs, image = _inputs(entry, input_tensor, input_shape, data_format, dtype)
-    if attention != OWN_ATTENTION:
-        apply = attention_seam(attention, data_format, dtype)
-    elif entry.squeeze_excite:
-        apply = apply_layer(entry.squeeze_excite, data_format, dtype)
-    else:
-        apply = None
+    se_arguments = {"ratio": ratio, "squeeze": squeeze, "gate_activation": gate}
+    apply = _apply(entry, attention, se_arguments, data_format, dtype)
     blocks = Blocks(data_format, dtype, entry.spec.bn_momentum, entry.spec.bn_epsilon)
     maps = entry.features(
         entry.spec,
@@ -219,6 +223,24 @@ def _classifier(x, spec, classes, activation, dtype):
         dtype=policy.variable_dtype,
         name="predictions",
     )(x)
+
+
+def _apply(entry, attention, se_arguments, data_format, dtype):
+    """Returns what a builder applies at each place of a gate."""
+    se_arguments = {k: v for k, v in se_arguments.items() if v is not None}
+    own = attention == OWN_ATTENTION
+    if se_arguments and not (own and entry.squeeze_excite):
+        raise ValueError(
+            "Arguments `ratio`, `squeeze` and `gate` change the SE that a network has "
+            f"by itself. Received: model={entry.name!r}, attention={attention!r}, "
+            f"{se_arguments}"
+        )
+    if not own:
+        return attention_seam(attention, data_format, dtype)
+    if not entry.squeeze_excite:
+        return None
+    make = functools.partial(entry.squeeze_excite, **se_arguments)
+    return apply_layer(make, data_format, dtype)
 
 
 def _options(entry, output_stride):
