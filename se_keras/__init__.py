@@ -2,12 +2,13 @@
 
 import importlib
 
-from se_keras import layers, models, weights
+from se_keras import analysis, layers, models, weights
 from se_keras.layers import SqueezeExcite
 from se_keras.models import create_model, list_models
 
 __all__ = [
     "SqueezeExcite",
+    "analysis",
     "create_model",
     "layers",
     "list_models",
