@@ -3,7 +3,15 @@
 Each network of the registry has a constructor here: `se_resnet50` has `SEResNet50`.
 """
 
-from se_keras.models import resnet as _resnet  # noqa: F401  (registers the family)
+from se_keras.models import (  # noqa: F401  (each registers a family)
+    bn_inception,
+    keras_applications,
+    preact_resnet,
+    resnet,
+    shake_shake,
+    shufflenet,
+    vgg,
+)
 from se_keras.models.create import constructors as _constructors
 from se_keras.models.create import create_model
 from se_keras.models.image_model import ImageModel

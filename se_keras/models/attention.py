@@ -86,5 +86,7 @@ def apply_layer(make: Callable, data_format: str, dtype) -> Callable:
     return lambda x, name: make(data_format=data_format, dtype=dtype, name=name)(x)
 
 
-def _copy(layer, **settings):
+def _copy(layer, data_format, **settings):
+    if "data_format" in layer.get_config():
+        settings["data_format"] = data_format
     return type(layer).from_config({**layer.get_config(), **settings})

@@ -4,6 +4,8 @@ import dataclasses
 
 import keras
 
+from se_keras.layers import PadChannels
+
 
 @dataclasses.dataclass(frozen=True)
 class NetworkSpec:
@@ -14,11 +16,13 @@ class NetworkSpec:
             PyTorch.
         bn_epsilon: Batch-norm epsilon.
         dropout: Share of features that are dropped before the classifier.
+        min_size: Least height and width of an image, in pixels.
     """
 
     bn_momentum: float = 0.9
     bn_epsilon: float = 1e-5
     dropout: float = 0.0
+    min_size: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +60,9 @@ class Blocks:
         stride: int = 1,
         groups: int = 1,
         dilation: int = 1,
+        use_bias: bool = False,
     ):
-        """Convolution without bias, padded alike on all sides.
+        """Convolution, padded alike on all sides; without bias as a rule.
 
         Keras's "same" pads a strided convolution by less on the top left than
         on the bottom right; Caffe and PyTorch pad all sides alike.
@@ -73,10 +78,30 @@ class Blocks:
             padding=padding,
             dilation_rate=dilation,
             groups=groups,
-            use_bias=False,
+            use_bias=use_bias,
             # He et al. 2015 in the fan-out form, as torchvision and timm draw it.
             kernel_initializer=keras.initializers.VarianceScaling(
                 2.0, "fan_out", "untruncated_normal"
+            ),
+            data_format=self.data_format,
+            dtype=self.dtype,
+            name=name,
+        )(x)
+
+    def depthwise_conv(self, x, kernel_size: int, name: str, *, stride: int = 1):
+        """Convolution of each channel by itself, padded as `conv` is."""
+        padding = "same"
+        if stride > 1 and kernel_size > 1:
+            x = self.pad(x, (kernel_size - 1) // 2, f"{name}_pad")
+            padding = "valid"
+        return keras.layers.DepthwiseConv2D(
+            kernel_size,
+            strides=stride,
+            padding=padding,
+            use_bias=False,
+            # The fan-out of one channel is its kernel; Keras would count all channels.
+            depthwise_initializer=keras.initializers.RandomNormal(
+                stddev=(2 / kernel_size**2) ** 0.5
             ),
             data_format=self.data_format,
             dtype=self.dtype,
@@ -87,6 +112,12 @@ class Blocks:
         """Zeros around the image: a number, or `((top, bottom), (left, right))`."""
         return keras.layers.ZeroPadding2D(
             margin, data_format=self.data_format, dtype=self.dtype, name=name
+        )(x)
+
+    def pad_channels(self, x, channels: int, name: str):
+        """Channels of zeros behind those of `x`, up to `channels`."""
+        return PadChannels(
+            channels, data_format=self.data_format, dtype=self.dtype, name=name
         )(x)
 
     def norm(self, x, name: str):
@@ -106,6 +137,12 @@ class Blocks:
     def add(self, a, b, name: str):
         """Sum of two tensors."""
         return keras.layers.Add(dtype=self.dtype, name=name)([a, b])
+
+    def concat(self, tensors, name: str):
+        """The channels of several tensors, one after the other."""
+        return keras.layers.Concatenate(
+            axis=self.channel_axis, dtype=self.dtype, name=name
+        )(tensors)
 
     def max_pool(self, x, pool_size: int, stride: int, name: str, margin=0):
         """Maximum over windows of an image with a margin of zeros.

@@ -1,7 +1,10 @@
 """From a name to a model."""
 
+import dataclasses
 import functools
 import inspect
+import math
+import numbers
 
 import keras
 
@@ -45,9 +48,13 @@ def create_model(
     Args:
         model: A name in `list_models()`: `"se_resnet50"`, or its twin without SE,
             `"resnet50"`.
-        include_top: Whether to end with global average pooling and a classifier.
-        weights: `None` for random weights, or the path of a `.keras` or
-            `.weights.h5` file of the same network.
+        include_top: Whether to end with a classifier, in most networks behind global
+            average pooling.
+        weights: `None` for random weights, or what `se_keras.weights.load` takes:
+            `"timm/NAME.TAG"` on the Hugging Face hub, the path of a `.safetensors`,
+            `.pth`, `.keras` or `.weights.h5` file, or a state dict. For the networks
+            of `keras.applications` also `"imagenet"`: its weights for all but the
+            gates.
         input_tensor: A Keras tensor to build on. Defaults to a new input.
         input_shape: Shape of an image, without the batch: `(height, width,
             channels)`, or `(channels, height, width)` with
@@ -109,28 +116,31 @@ def create_model(
             f"Received: include_top={include_top}, pooling={pooling!r}"
         )
     data_format = standardize_data_format(data_format)
-    inputs, image = _inputs(entry, input_tensor, input_shape, data_format, dtype)
+    inputs, image = _inputs(entry, input_tensor, input_shape, data_format)
+    height, width, channels = _image_size(image.shape[1:], data_format)
+    if min(height or math.inf, width or math.inf) < entry.spec.min_size:
+        raise ValueError(
+            f"Model {entry.name!r} needs images of at least {entry.spec.min_size} x "
+            f"{entry.spec.min_size} pixels. Received: height={height}, width={width}"
+        )
     se_arguments = {"ratio": ratio, "squeeze": squeeze, "gate_activation": gate}
     apply = _apply(entry, attention, se_arguments, data_format, dtype)
     blocks = Blocks(data_format, dtype, entry.spec.bn_momentum, entry.spec.bn_epsilon)
-    maps = entry.features(
-        entry.spec,
-        blocks,
-        image,
-        Attention(apply, placement, stages),
-        **_options(entry, output_stride),
-    )
+    attention = Attention(apply, placement, stages)
+    options = _options(entry, output_stride)
+    maps = _features(entry, blocks, image, attention, options)
     x = maps if pyramid else list(maps.values())[-1]
     if include_top:
-        x = _pool("avg", x, blocks)
+        x = entry.head(entry.spec, blocks, x) if entry.head else _pool("avg", x, blocks)
         x = _classifier(x, entry.spec, classes, classifier_activation, dtype)
     elif pooling:
         x = _pool(pooling, x, blocks)
 
     network = ImageModel(inputs, x, name=name or entry.name)
-    height, width, channels = _image_size(image.shape[1:], data_format)
     network.preprocessing = entry.preprocessing.with_input(height, width, channels)
-    if weights is not None:
+    if isinstance(weights, str) and weights in entry.pretrained:
+        entry.pretrained[weights](network)
+    elif weights is not None:
         # Upwards, against the direction of imports: reading weights needs the models.
         from se_keras.weights import load
 
@@ -165,7 +175,7 @@ def _constructor(entry):
     return create
 
 
-def _inputs(entry, input_tensor, input_shape, data_format, dtype):
+def _inputs(entry, input_tensor, input_shape, data_format):
     """Returns the inputs of the model, and the image tensor to build on."""
     if input_tensor is not None:
         if not isinstance(input_tensor, keras.KerasTensor):
@@ -173,34 +183,65 @@ def _inputs(entry, input_tensor, input_shape, data_format, dtype):
                 "Argument `input_tensor` must be a Keras tensor, the output of "
                 f"`keras.Input` or of a layer. Received: {type(input_tensor).__name__}"
             )
-        return keras.utils.get_source_inputs(input_tensor), input_tensor
+        if not _is_image_shape(input_tensor.shape[1:], data_format):
+            raise ValueError(
+                "Argument `input_tensor` must be images of rank 4 with known "
+                f"channels. Received: shape={input_tensor.shape}"
+            )
+        sources = keras.utils.get_source_inputs(input_tensor)
+        return sources[0] if len(sources) == 1 else sources, input_tensor
     if input_shape is None:
         size, channels = entry.preprocessing.size, entry.preprocessing.channels
         input_shape = (
             (channels, *size) if data_format == "channels_first" else (*size, channels)
         )
-    input_shape = tuple(input_shape)
     layout = (
         "(channels, height, width)"
         if data_format == "channels_first"
         else "(height, width, channels)"
     )
-    valid = len(input_shape) == 3 and all(
-        size is None or (isinstance(size, int) and size > 0) for size in input_shape
-    )
-    if not valid or _image_size(input_shape, data_format)[2] is None:
+    if not _is_image_shape(input_shape, data_format):
         raise ValueError(
             f"Argument `input_shape` must be {layout} in pixels, where height and "
-            f"width may be None. Received: input_shape={input_shape}"
+            f"width may be None. Received: input_shape={input_shape!r}"
         )
     image = keras.Input(input_shape, name="image")
     return image, image
+
+
+def _is_image_shape(shape, data_format) -> bool:
+    if not isinstance(shape, list | tuple) or len(shape) != 3:
+        return False
+    *size, channels = _image_size(shape, data_format)
+    sides = [channels, *(side for side in size if side is not None)]
+    return all(
+        isinstance(side, numbers.Integral) and not isinstance(side, bool) and side > 0
+        for side in sides
+    )
 
 
 def _image_size(shape, data_format):
     """Returns height, width and channels of an image shape."""
     shape = tuple(shape)
     return (*shape[1:], shape[0]) if data_format == "channels_first" else shape
+
+
+def _features(entry, blocks, image, attention, options) -> dict:
+    """Returns the feature maps of the network; every gate must find a place."""
+    names = []
+
+    def apply(x, name):
+        names.append(name)
+        return attention.apply(x, name)
+
+    counting = dataclasses.replace(attention, apply=attention.apply and apply)
+    maps = entry.features(entry.spec, blocks, image, counting, **options)
+    if attention.apply and not names:
+        raise ValueError(
+            f"Model {entry.name!r} has no place for a gate with these arguments. "
+            f"Received: placement={attention.placement!r}, stages={attention.stages}"
+        )
+    return maps
 
 
 def _pool(kind: str, x, blocks: Blocks):

@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import fnmatch
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from se_keras.models.preprocessing import Preprocessing
 
@@ -22,6 +22,11 @@ class ModelEntry:
         preprocessing: The images that it expects.
         squeeze_excite: The SE layer of the network, a callable that takes the
             arguments of a layer; `None` in a plain network.
+        head: What stands between the last feature map and the classifier:
+            `head(spec, blocks, x)` returns one vector for each image. `None` for the
+            mean over all positions.
+        pretrained: Names of weights that `create_model` takes beside files, each with
+            a function that loads them into the network it is given.
     """
 
     name: str
@@ -30,6 +35,8 @@ class ModelEntry:
     spec: object
     preprocessing: Preprocessing
     squeeze_excite: Callable | None = None
+    head: Callable | None = None
+    pretrained: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
 
 
 _ENTRIES: dict[str, ModelEntry] = {}
@@ -44,6 +51,8 @@ def register(
     squeeze_excite: Callable,
     name: str | None = None,
     has_se_name: bool = False,
+    head: Callable | None = None,
+    pretrained: Mapping[str, Callable] | None = None,
 ) -> None:
     """Registers a plain network and its twin with SE.
 
@@ -58,6 +67,8 @@ def register(
             it. Defaults to the constructor's name in lower case.
         has_se_name: Whether the names given are those of the network with SE, such as
             `"SENet154"`; its plain twin is then `"SENet154Plain"`, `"senet154_plain"`.
+        head: See `ModelEntry`.
+        pretrained: See `ModelEntry`.
     """
     name = name or constructor.lower()
     names = (name, f"se_{name}")
@@ -71,7 +82,14 @@ def register(
         if name in _ENTRIES:
             raise ValueError(f"Model {name!r} is registered already.")
         _ENTRIES[name] = ModelEntry(
-            name, constructor, features, spec, preprocessing, layer
+            name,
+            constructor,
+            features,
+            spec,
+            preprocessing,
+            layer,
+            head,
+            pretrained or {},
         )
 
 

@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import math
 
-from se_keras.layers import PadChannels, SqueezeExcite
+from se_keras.layers import SqueezeExcite
 from se_keras.models.attention import Attention
 from se_keras.models.blocks import Blocks, NetworkSpec
 from se_keras.models.preprocessing import CIFAR, IMAGENET
@@ -233,9 +233,7 @@ def _padding(blocks, x, channels, place):
     name = f"{place.name}_shortcut"
     if place.stride > 1:
         x = blocks.max_pool(x, 1, place.stride, f"{name}_subsample")
-    return PadChannels(
-        channels, data_format=blocks.data_format, dtype=blocks.dtype, name=f"{name}_pad"
-    )(x)
+    return blocks.pad_channels(x, channels, f"{name}_pad")
 
 
 SHORTCUTS = {
