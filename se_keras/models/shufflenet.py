@@ -4,7 +4,7 @@ Its stages 2 to 4 are stages 1 to 3 here: those that have blocks.
 
 ShuffleNet 1x with 3 groups costs 137.5 million multiply-adds, 138.1 with SE. The 140
 million in the tables of both papers is the budget that all networks 1x share, whatever
-their groups; 142 with SE counts the scaling of the channels too.
+their groups. The 2 million more with SE are its 0.6, and 1.6 for scaling the channels.
 
 References:
     - [Zhang et al. 2017, ShuffleNet](https://arxiv.org/abs/1707.01083), figure 2 and

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -146,6 +147,54 @@ def shake_shake(monkeypatch):
     return network
 
 
+def shake_even(monkeypatch):
+    """Put together here, with the branches of torchvision's ResNeXt blocks."""
+    nn, resnet = require("torch").nn, require("torchvision").models.resnet
+
+    class Branch(resnet.Bottleneck):
+        def forward(self, x):
+            x = self.relu(self.bn1(self.conv1(x)))
+            x = self.relu(self.bn2(self.conv2(x)))
+            return self.bn3(self.conv3(x))
+
+    class Block(nn.Module):
+        def __init__(self, inputs, width, stride):
+            super().__init__()
+            self.branch1, self.branch2 = (
+                Branch(inputs, width, stride, groups=4) for _ in range(2)
+            )
+            self.shortcut = nn.Identity()
+            if inputs != 4 * width:
+                conv = nn.Conv2d(inputs, 4 * width, 1, stride, bias=False)
+                norm = nn.BatchNorm2d(4 * width)
+                self.shortcut = nn.Sequential(OrderedDict(conv=conv, bn=norm))
+
+        def forward(self, x):
+            mix = (self.branch1(x) + self.branch2(x)) / 2
+            return (self.shortcut(x) + mix).relu()
+
+    def stage(inputs, width, stride):
+        blocks = [Block(inputs, width, stride)]
+        blocks += [Block(4 * width, width, 1) for _ in range(2)]
+        return nn.Sequential(
+            OrderedDict((f"block{i}", block) for i, block in enumerate(blocks, 1))
+        )
+
+    return nn.Sequential(
+        OrderedDict(
+            stem_conv=nn.Conv2d(3, 64, 3, padding=1, bias=False),
+            stem_bn=nn.BatchNorm2d(64),
+            stem_relu=nn.ReLU(),
+            stage1=stage(64, 64, 1),
+            stage2=stage(256, 128, 2),
+            stage3=stage(512, 256, 2),
+            avg_pool=nn.AdaptiveAvgPool2d(1),
+            flatten=nn.Flatten(),
+            predictions=nn.Linear(1024, 10),
+        )
+    )
+
+
 def relu(module, inputs):
     return tuple(x.relu() for x in inputs)
 
@@ -160,6 +209,7 @@ CASES = {
         "cifar",
     ),
     "shake_shake_26_2x96d": (shake_shake, SHAKE, "cifar"),
+    "shake_even_29_2x4x64d": (shake_even, [(r"\.", "_")], "cifar"),
     "shufflenet": (shufflenet, SHUFFLE, "imagenet"),
     "bn_inception": (bn_inception, INCEPTION, "imagenet"),
     "vgg16": (lambda _: require("torchvision").models.vgg16_bn(), VGG, "imagenet"),

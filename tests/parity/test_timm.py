@@ -13,7 +13,13 @@ from se_keras.weights.fit import adapt_input_channels
 from se_keras.weights.keys import TimmKeys
 from se_keras.weights.names import from_timm_name
 from tests.parity import timm_networks
-from tests.parity.timm_networks import LARGE, NETWORKS, parameters, relative
+from tests.parity.timm_networks import (
+    LARGE,
+    NETWORKS,
+    differences,
+    parameters,
+    relative,
+)
 
 pytestmark = pytest.mark.parity
 
@@ -47,14 +53,13 @@ def timm():
     ],
 )
 def test_outputs(name, timm):
-    theirs = timm_networks.random_network(weights.to_timm_name(name))
-    ours = timm_networks.with_stage3(timm_networks.our_network(name, theirs))
-    for height, width in timm_networks.sizes(name):
-        found = timm_networks.compare(ours, theirs, height, width)
+    large = parameters(name) > LARGE
+    (found,) = timm_networks.differences_of([name]) if large else [differences(name)]
+    for difference in found:
         # Else the weights would hide the images, and with them an error.
-        assert found.images > 0.3
-        assert found.logits < TOLERANCE
-        assert found.features < TOLERANCE
+        assert difference.images > 0.3
+        assert difference.logits < TOLERANCE
+        assert difference.features < TOLERANCE
 
 
 def test_the_comparison_sees_an_error(timm):

@@ -11,10 +11,11 @@ only those:
     python -m tests.parity.timm_networks
 """
 
+import concurrent.futures
 import contextlib
 import dataclasses
-import gc
 import math
+import multiprocessing
 import sys
 
 # TensorFlow 2.21 shows its LLVM to all libraries that are loaded after it, and Triton,
@@ -170,27 +171,46 @@ def compare(ours, theirs, height, width):
     )
 
 
+def differences(name):
+    """Returns the `Difference` from timm's network at each size that it takes."""
+    theirs = random_network(weights.to_timm_name(name))
+    assert sum(p.numel() for p in theirs.parameters()) == parameters(name)
+    ours = with_stage3(our_network(name, theirs))
+    return [compare(ours, theirs, *size) for size in sizes(name)]
+
+
+def differences_of(names):
+    """Yields the `differences` of networks, each from a process of its own.
+
+    TensorFlow keeps what it compiled for a network as long as the process lives.
+    """
+    with concurrent.futures.ProcessPoolExecutor(
+        1, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1
+    ) as pool:
+        yield from pool.map(differences, names)
+
+
+HEADS = (
+    "network",
+    "timm",
+    "parameters",
+    *(f"logits, {height} x {width}" for height, width in SIZES),
+    *(f"stage 3, {height} x {width}" for height, width in SIZES),
+    "two images",
+)
+
+
 def table(names):
     """Yields the lines of a table, one for each network."""
-    heads = "network", "timm", "parameters", "logits at 224", "logits at 193 x 257"
-    heads += "stage 3 at 224", "stage 3 at 193 x 257", "two images"
-    yield f"| {' | '.join(heads)} |"
-    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
-    for name in names:
-        theirs = random_network(weights.to_timm_name(name))
-        ours = with_stage3(our_network(name, theirs))
-        found = [compare(ours, theirs, *size) for size in sizes(name)]
-        count = sum(p.numel() for p in theirs.parameters())
-        assert count == parameters(name)
-        cells = [name, weights.to_timm_name(name), f"{count:,}"]
+    yield f"| {' | '.join(HEADS)} |"
+    yield f"| --- | --- | {' | '.join(['---:'] * (len(HEADS) - 2))} |"
+    for name, found in zip(names, differences_of(names), strict=True):
+        cells = [name, weights.to_timm_name(name), f"{parameters(name):,}"]
         for kind in ("logits", "features"):
             cells += [f"{getattr(difference, kind):.1e}" for difference in found]
             cells += [""] * (len(SIZES) - len(found))
         cells.append(f"{min(difference.images for difference in found):.2f}")
         yield f"| {' | '.join(cells)} |"
-        del ours, theirs
-        keras.utils.clear_session()
-        gc.collect()
 
 
 if __name__ == "__main__":
