@@ -149,10 +149,18 @@ def adapt_input_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
 
 def fitting_networks(checkpoint: Checkpoint) -> list[str]:
     """Returns the names of the networks of the registry that a file fits."""
+    keys = checkpoint.keys
+    count = sum(
+        not keys.is_classifier(key) and not keys.is_counter(key)
+        for key in checkpoint.arrays
+    )
     return [
         name
         for name, network in inventory.networks().items()
-        if not fit(network, checkpoint).problems and same_traits(network, checkpoint)
+        # A comparison of two numbers spares most of the others.
+        if sum(slot.layer != CLASSIFIER for slot in network.slots) == count
+        and same_traits(network, checkpoint)
+        and not fit(network, checkpoint).problems
     ]
 
 
