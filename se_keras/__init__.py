@@ -2,7 +2,7 @@
 
 import importlib
 
-from se_keras import graph, layers, models, weights
+from se_keras import analysis, graph, layers, models, weights
 from se_keras.graph import add_squeeze_excite, remove_squeeze_excite
 from se_keras.layers import SqueezeExcite
 from se_keras.models import create_model, list_models
@@ -10,6 +10,7 @@ from se_keras.models import create_model, list_models
 __all__ = [
     "SqueezeExcite",
     "add_squeeze_excite",
+    "analysis",
     "create_model",
     "graph",
     "layers",

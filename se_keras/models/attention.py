@@ -1,11 +1,43 @@
 """The seam through which a gate enters a network."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 
 import keras
 
-from se_keras.graph.gates import GATES
+from se_keras.graph.gates import GATES, copy_gate
+
+# Where a gate sits in a residual block: section 6.5 of the paper and its figure 5.
+PLACEMENTS = ("standard", "pre", "post", "identity", "inside")
+
+
+@dataclasses.dataclass(frozen=True)
+class Attention:
+    """What builders call at each place where a gate may sit.
+
+    Attributes:
+        apply: Callable of a tensor and a name that returns a tensor of the same
+            shape; `None` in a plain network.
+        placement: Which places of a block have the gate, one of `PLACEMENTS`.
+        stages: Which stages have it, counted from 1; `None` for all.
+    """
+
+    apply: Callable | None = None
+    placement: str = "standard"
+    stages: tuple[int, ...] | None = None
+
+    def __post_init__(self):
+        if self.placement not in PLACEMENTS:
+            raise ValueError(
+                f"Argument `placement` must be one of {PLACEMENTS}. "
+                f"Received: placement={self.placement!r}"
+            )
+
+    def __call__(self, placement: str, x, *, stage: int, name: str):
+        """Returns `x` behind the gate, if there is one at this place."""
+        here = placement == self.placement and stage in (self.stages or (stage,))
+        return self.apply(x, name) if self.apply and here else x
 
 
 def attention_seam(attention, data_format: str, dtype) -> Callable | None:
@@ -48,4 +80,4 @@ def apply_layer(make: Callable, data_format: str, dtype) -> Callable:
 def _copy(layer, data_format, **settings):
     if "data_format" in layer.get_config():
         settings["data_format"] = data_format
-    return type(layer).from_config({**layer.get_config(), **settings})
+    return copy_gate(layer, **settings)

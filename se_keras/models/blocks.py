@@ -4,6 +4,26 @@ import dataclasses
 
 import keras
 
+from se_keras.layers import PadChannels
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkSpec:
+    """What every family's spec has.
+
+    Attributes:
+        bn_momentum: Batch-norm momentum in Keras's convention: 0.9 here is 0.1 in
+            PyTorch.
+        bn_epsilon: Batch-norm epsilon.
+        dropout: Share of features that are dropped before the classifier.
+        min_size: Least height and width of an image, in pixels.
+    """
+
+    bn_momentum: float = 0.9
+    bn_epsilon: float = 1e-5
+    dropout: float = 0.0
+    min_size: int = 1
+
 
 @dataclasses.dataclass(frozen=True)
 class Blocks:
@@ -30,23 +50,35 @@ class Blocks:
         """Returns the number of channels of `x`."""
         return x.shape[self.channel_axis]
 
-    def conv(self, x, filters: int, kernel_size: int, name: str, *, stride=1, groups=1):
-        """Convolution without bias, padded by (kernel - 1) / 2 on every side.
+    def conv(
+        self,
+        x,
+        filters: int,
+        kernel_size: int,
+        name: str,
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        dilation: int = 1,
+        use_bias: bool = False,
+    ):
+        """Convolution, padded alike on all sides; without bias as a rule.
 
         Keras's "same" pads a strided convolution by less on the top left than
         on the bottom right; Caffe and PyTorch pad all sides alike.
         """
         padding = "same"
         if stride > 1 and kernel_size > 1:
-            x = self.pad(x, (kernel_size - 1) // 2, name=f"{name}_pad")
+            x = self.pad(x, dilation * (kernel_size - 1) // 2, f"{name}_pad")
             padding = "valid"
         return keras.layers.Conv2D(
             filters,
             kernel_size,
             strides=stride,
             padding=padding,
+            dilation_rate=dilation,
             groups=groups,
-            use_bias=False,
+            use_bias=use_bias,
             # He et al. 2015 in the fan-out form, as torchvision and timm draw it.
             kernel_initializer=keras.initializers.VarianceScaling(
                 2.0, "fan_out", "untruncated_normal"
@@ -56,10 +88,36 @@ class Blocks:
             name=name,
         )(x)
 
-    def pad(self, x, margin: int, name: str):
-        """Zeros around the image."""
+    def depthwise_conv(self, x, kernel_size: int, name: str, *, stride: int = 1):
+        """Convolution of each channel by itself, padded as `conv` is."""
+        padding = "same"
+        if stride > 1 and kernel_size > 1:
+            x = self.pad(x, (kernel_size - 1) // 2, f"{name}_pad")
+            padding = "valid"
+        return keras.layers.DepthwiseConv2D(
+            kernel_size,
+            strides=stride,
+            padding=padding,
+            use_bias=False,
+            # The fan-out of one channel is its kernel; Keras would count all channels.
+            depthwise_initializer=keras.initializers.RandomNormal(
+                stddev=(2 / kernel_size**2) ** 0.5
+            ),
+            data_format=self.data_format,
+            dtype=self.dtype,
+            name=name,
+        )(x)
+
+    def pad(self, x, margin, name: str):
+        """Zeros around the image: a number, or `((top, bottom), (left, right))`."""
         return keras.layers.ZeroPadding2D(
             margin, data_format=self.data_format, dtype=self.dtype, name=name
+        )(x)
+
+    def pad_channels(self, x, channels: int, name: str):
+        """Channels of zeros behind those of `x`, up to `channels`."""
+        return PadChannels(
+            channels, data_format=self.data_format, dtype=self.dtype, name=name
         )(x)
 
     def norm(self, x, name: str):
@@ -80,16 +138,33 @@ class Blocks:
         """Sum of two tensors."""
         return keras.layers.Add(dtype=self.dtype, name=name)([a, b])
 
-    def max_pool(self, x, pool_size: int, stride: int, name: str, margin: int = 0):
-        """Maximum over windows, of an image padded by `margin` on every side.
+    def concat(self, tensors, name: str):
+        """The channels of several tensors, one after the other."""
+        return keras.layers.Concatenate(
+            axis=self.channel_axis, dtype=self.dtype, name=name
+        )(tensors)
+
+    def max_pool(self, x, pool_size: int, stride: int, name: str, margin=0):
+        """Maximum over windows of an image with a margin of zeros.
 
         Padding with zeros is exact behind a rectifier: no value is below them.
         """
         if margin:
-            x = self.pad(x, margin, name=f"{name}_pad")
+            x = self.pad(x, margin, f"{name}_pad")
         return keras.layers.MaxPooling2D(
             pool_size,
             stride,
+            data_format=self.data_format,
+            dtype=self.dtype,
+            name=name,
+        )(x)
+
+    def avg_pool(self, x, pool_size: int, stride: int, name: str, padding="valid"):
+        """Mean over windows; padding is not counted."""
+        return keras.layers.AveragePooling2D(
+            pool_size,
+            stride,
+            padding=padding,
             data_format=self.data_format,
             dtype=self.dtype,
             name=name,

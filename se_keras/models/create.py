@@ -1,18 +1,22 @@
 """From a name to a model."""
 
+import dataclasses
+import functools
 import inspect
+import math
 import numbers
 
 import keras
 
 from se_keras.layers.arguments import positive_integer, standardize_data_format
-from se_keras.models.attention import apply_layer, attention_seam
+from se_keras.models.attention import Attention, apply_layer, attention_seam
 from se_keras.models.blocks import Blocks
 from se_keras.models.image_model import ImageModel
-from se_keras.models.registry import lookup
+from se_keras.models.registry import list_models, lookup
 
 OWN_ATTENTION = "default"
 POOLINGS = (None, "avg", "max")
+OUTPUT_STRIDES = (8, 16, 32)
 
 
 def create_model(
@@ -27,19 +31,30 @@ def create_model(
     classifier_activation="softmax",
     name: str | None = None,
     attention=OWN_ATTENTION,
+    ratio: float | None = None,
+    squeeze: str | None = None,
+    gate: str | None = None,
+    placement: str = "standard",
+    stages: tuple[int, ...] | None = None,
+    pyramid: bool = False,
+    output_stride: int | None = None,
     data_format: str | None = None,
     dtype=None,
 ) -> ImageModel:
     """Creates a network by name.
 
-    The arguments are those of `keras.applications`, and three more.
+    The arguments are those of `keras.applications`, and some more.
 
     Args:
         model: A name in `list_models()`: `"se_resnet50"`, or its twin without SE,
             `"resnet50"`.
-        include_top: Whether to end with global average pooling and a classifier.
-        weights: `None` for random weights, or the path of a `.keras` or
-            `.weights.h5` file of the same network.
+        include_top: Whether to end with a classifier, in most networks behind global
+            average pooling.
+        weights: `None` for random weights, or what `se_keras.weights.load` takes:
+            `"timm/NAME.TAG"` on the Hugging Face hub, the path of a `.safetensors`,
+            `.pth`, `.keras` or `.weights.h5` file, or a state dict. For the networks
+            of `keras.applications` also `"imagenet"`: its weights for all but the
+            gates.
         input_tensor: A Keras tensor to build on. Defaults to a new input.
         input_shape: Shape of an image, without the batch: `(height, width,
             channels)`, or `(channels, height, width)` with
@@ -54,6 +69,21 @@ def create_model(
             `"se"`, `"spatial_se"`, `"scse"`, `"ese"`, `"eca"`, a layer that is copied
             to each place (`SqueezeExcite(ratio=8)`), or a callable of a tensor and a
             name that returns a tensor.
+        ratio: Reduction ratio of the network's own SE (the paper, table 10). Defaults
+            to what it has by itself, as `squeeze` and `gate`.
+        squeeze: `"mean"` or `"max"` (table 11).
+        gate: Activation of its gate, `"sigmoid"`, `"tanh"` or `"relu"` (table 12).
+        placement: Where the gate sits in a residual block (the paper, figure 5):
+            `"standard"`, on the residual branch before the addition; `"pre"`, before
+            the residual branch; `"post"`, after the addition and its activation;
+            `"identity"`, on the shortcut; `"inside"`, after the 3x3 convolution and
+            its activation.
+        stages: Which stages have the gate, counted from 1. Defaults to all.
+        pyramid: Without the top, whether to return the feature maps of all stages, a
+            dictionary: `"P2"` has stride 4, ..., `"P5"` stride 32.
+        output_stride: Stride of the last feature map: 8, 16 or 32 for the networks
+            for ImageNet. Below 32 the last stages have dilated convolutions in place
+            of strides; the weights are the same. Defaults to the network's own.
         data_format: `"channels_last"` or `"channels_first"`. Defaults to
             `keras.config.image_data_format()`.
         dtype: Precision of the layers: `"float32"`, `"mixed_bfloat16"`, ... Defaults
@@ -80,26 +110,37 @@ def create_model(
         raise ValueError(
             f"Argument `pooling` must be one of {POOLINGS}. Received: {pooling!r}"
         )
+    if pyramid and (include_top or pooling):
+        raise ValueError(
+            "Argument `pyramid` needs include_top=False and pooling=None. "
+            f"Received: include_top={include_top}, pooling={pooling!r}"
+        )
     data_format = standardize_data_format(data_format)
     inputs, image = _inputs(entry, input_tensor, input_shape, data_format)
-    if attention != OWN_ATTENTION:
-        seam = attention_seam(attention, data_format, dtype)
-    elif entry.squeeze_excite:
-        seam = apply_layer(entry.squeeze_excite, data_format, dtype)
-    else:
-        seam = None
+    height, width, channels = _image_size(image.shape[1:], data_format)
+    if min(height or math.inf, width or math.inf) < entry.spec.min_size:
+        raise ValueError(
+            f"Model {entry.name!r} needs images of at least {entry.spec.min_size} x "
+            f"{entry.spec.min_size} pixels. Received: height={height}, width={width}"
+        )
+    se_arguments = {"ratio": ratio, "squeeze": squeeze, "gate_activation": gate}
+    apply = _apply(entry, attention, se_arguments, data_format, dtype)
     blocks = Blocks(data_format, dtype, entry.spec.bn_momentum, entry.spec.bn_epsilon)
-    x = entry.features(entry.spec, blocks, image, seam)
+    attention = Attention(apply, placement, stages)
+    options = _options(entry, output_stride)
+    maps = _features(entry, blocks, image, attention, options)
+    x = maps if pyramid else list(maps.values())[-1]
     if include_top:
-        x = _pool("avg", x, blocks)
-        x = _classifier(x, classes, classifier_activation, dtype)
+        x = entry.head(entry.spec, blocks, x) if entry.head else _pool("avg", x, blocks)
+        x = _classifier(x, entry.spec, classes, classifier_activation, dtype)
     elif pooling:
         x = _pool(pooling, x, blocks)
 
     network = ImageModel(inputs, x, name=name or entry.name)
-    height, width, channels = _image_size(image.shape[1:], data_format)
     network.preprocessing = entry.preprocessing.with_input(height, width, channels)
-    if weights is not None:
+    if isinstance(weights, str) and weights in entry.pretrained:
+        entry.pretrained[weights](network)
+    elif weights is not None:
         # Upwards, against the direction of imports: reading weights needs the models.
         from se_keras.weights import load
 
@@ -107,16 +148,23 @@ def create_model(
     return network
 
 
-def constructor(name: str):
-    """Returns the function that creates one network, as in `keras.applications`."""
-    entry = lookup(name)
+def constructors() -> dict:
+    """Returns the functions that create one network each, as in `keras.applications`.
 
+    They take the arguments of `create_model` but the first.
+    """
+    return {
+        entry.constructor: _constructor(entry) for entry in map(lookup, list_models())
+    }
+
+
+def _constructor(entry):
     def create(*args, **kwargs):
-        return create_model(name, *args, **kwargs)
+        return create_model(entry.name, *args, **kwargs)
 
     create.__name__ = create.__qualname__ = entry.constructor
     create.__module__ = "se_keras.models"
-    create.__doc__ = f"""Creates `{name}`.
+    create.__doc__ = f"""Creates `{entry.name}`.
 
     Takes the arguments of `se_keras.create_model` without the first one.
     """
@@ -178,6 +226,24 @@ def _image_size(shape, data_format):
     return (*shape[1:], shape[0]) if data_format == "channels_first" else shape
 
 
+def _features(entry, blocks, image, attention, options) -> dict:
+    """Returns the feature maps of the network; every gate must find a place."""
+    names = []
+
+    def apply(x, name):
+        names.append(name)
+        return attention.apply(x, name)
+
+    counting = dataclasses.replace(attention, apply=attention.apply and apply)
+    maps = entry.features(entry.spec, blocks, image, counting, **options)
+    if attention.apply and not names:
+        raise ValueError(
+            f"Model {entry.name!r} has no place for a gate with these arguments. "
+            f"Received: placement={attention.placement!r}, stages={attention.stages}"
+        )
+    return maps
+
+
 def _pool(kind: str, x, blocks: Blocks):
     pool = {
         "avg": keras.layers.GlobalAveragePooling2D,
@@ -188,11 +254,48 @@ def _pool(kind: str, x, blocks: Blocks):
     )(x)
 
 
-def _classifier(x, classes, activation, dtype):
+def _classifier(x, spec, classes, activation, dtype):
     policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+    if spec.dropout:
+        x = keras.layers.Dropout(spec.dropout, dtype=dtype, name="dropout")(x)
     return keras.layers.Dense(
         positive_integer("classes", classes),
         activation=activation,
         dtype=policy.variable_dtype,
         name="predictions",
     )(x)
+
+
+def _apply(entry, attention, se_arguments, data_format, dtype):
+    """Returns what a builder applies at each place of a gate."""
+    se_arguments = {k: v for k, v in se_arguments.items() if v is not None}
+    own = attention == OWN_ATTENTION
+    if se_arguments and not (own and entry.squeeze_excite):
+        raise ValueError(
+            "Arguments `ratio`, `squeeze` and `gate` change the SE that a network has "
+            f"by itself. Received: model={entry.name!r}, attention={attention!r}, "
+            f"{se_arguments}"
+        )
+    if not own:
+        return attention_seam(attention, data_format, dtype)
+    if not entry.squeeze_excite:
+        return None
+    make = functools.partial(entry.squeeze_excite, **se_arguments)
+    return apply_layer(make, data_format, dtype)
+
+
+def _options(entry, output_stride):
+    """Returns the options of the family's builder that were asked for."""
+    if output_stride is None:
+        return {}
+    if "output_stride" not in inspect.signature(entry.features).parameters:
+        raise ValueError(
+            f"Model {entry.name!r} has one output stride. "
+            f"Received: output_stride={output_stride}"
+        )
+    if output_stride not in OUTPUT_STRIDES:
+        raise ValueError(
+            f"Argument `output_stride` must be one of {OUTPUT_STRIDES}. "
+            f"Received: output_stride={output_stride}"
+        )
+    return {"output_stride": output_stride}

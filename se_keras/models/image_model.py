@@ -1,8 +1,25 @@
 """A functional model that knows the images it expects and the classes it names."""
 
+import contextlib
+import sys
+
 import keras
 
 from se_keras.models.preprocessing import Preprocessing
+
+# Keras walks a functional graph by recursion, one call or two for each layer on the
+# longest path; a network of 269 layers passes Python's limit of 1,000.
+RECURSION_LIMIT = 20_000
+
+
+@contextlib.contextmanager
+def _deep_recursion():
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 @keras.saving.register_keras_serializable(package="se_keras")
@@ -26,7 +43,8 @@ class ImageModel(keras.Model):
     class_names: tuple[str, ...] | None = None
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
-        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+        with _deep_recursion():
+            super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
 
     def get_config(self):
         """Returns the functional config and the two facts."""

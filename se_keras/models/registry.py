@@ -4,11 +4,9 @@ import dataclasses
 import difflib
 import fnmatch
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from se_keras.models.preprocessing import Preprocessing
-
-SE_PREFIX = "se_"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,12 +16,17 @@ class ModelEntry:
     Attributes:
         name: Registry name: `"se_resnet50"`.
         constructor: Name of its constructor in `se_keras.models`: `"SEResNet50"`.
-        features: Builder of its family: `features(spec, blocks, x, attention)`
-            returns the last feature map.
+        features: Builder of its family: `features(spec, blocks, x, attention,
+            output_stride)` returns the feature maps by name, the last one last.
         spec: Row of the family's table, which `features` reads.
         preprocessing: The images that it expects.
         squeeze_excite: The SE layer of the network, a callable that takes the
             arguments of a layer; `None` in a plain network.
+        head: What stands between the last feature map and the classifier:
+            `head(spec, blocks, x)` returns one vector for each image. `None` for the
+            mean over all positions.
+        pretrained: Names of weights that `create_model` takes beside files, each with
+            a function that loads them into the network it is given.
     """
 
     name: str
@@ -32,6 +35,8 @@ class ModelEntry:
     spec: object
     preprocessing: Preprocessing
     squeeze_excite: Callable | None = None
+    head: Callable | None = None
+    pretrained: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
 
 
 _ENTRIES: dict[str, ModelEntry] = {}
@@ -45,30 +50,47 @@ def register(
     preprocessing: Preprocessing,
     squeeze_excite: Callable,
     name: str | None = None,
+    has_se_name: bool = False,
+    head: Callable | None = None,
+    pretrained: Mapping[str, Callable] | None = None,
 ) -> None:
     """Registers a plain network and its twin with SE.
 
     Args:
-        constructor: Name of the plain constructor; the twin's has `SE` before it.
+        constructor: Name of the plain constructor, `"ResNet50"`; the twin's is
+            `"SEResNet50"`.
         features: See `ModelEntry`.
         spec: See `ModelEntry`.
         preprocessing: See `ModelEntry`.
         squeeze_excite: The SE layer of the twin.
         name: Registry name of the plain network, that of the twin has `se_` before
             it. Defaults to the constructor's name in lower case.
+        has_se_name: Whether the names given are those of the network with SE, such as
+            `"SENet154"`; its plain twin is then `"SENet154Plain"`, `"senet154_plain"`.
+        head: See `ModelEntry`.
+        pretrained: See `ModelEntry`.
     """
     name = name or constructor.lower()
-    plain = ModelEntry(name, constructor, features, spec, preprocessing)
-    twin = dataclasses.replace(
-        plain,
-        name=SE_PREFIX + name,
-        constructor=f"SE{constructor}",
-        squeeze_excite=squeeze_excite,
-    )
-    for entry in (plain, twin):
-        if entry.name in _ENTRIES:
-            raise ValueError(f"Model {entry.name!r} is registered already.")
-        _ENTRIES[entry.name] = entry
+    names = (name, f"se_{name}")
+    constructors = (constructor, f"SE{constructor}")
+    if has_se_name:
+        names = (f"{name}_plain", name)
+        constructors = (f"{constructor}Plain", constructor)
+    for name, constructor, layer in zip(
+        names, constructors, (None, squeeze_excite), strict=True
+    ):
+        if name in _ENTRIES:
+            raise ValueError(f"Model {name!r} is registered already.")
+        _ENTRIES[name] = ModelEntry(
+            name,
+            constructor,
+            features,
+            spec,
+            preprocessing,
+            layer,
+            head,
+            pretrained or {},
+        )
 
 
 def lookup(name: str) -> ModelEntry:

@@ -1,89 +1,485 @@
+"""Weights into models: what fits, what is left out and said, and what is refused."""
+
+import json
+import logging
+
 import keras
+import ml_dtypes
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from se_keras import create_model, weights
-from tests.models.tools import SHAPE, images, outputs, randomize
+from se_keras.models import Preprocessing
+from se_keras.weights import inventory
+from se_keras.weights.fit import adapt_input_channels
+from se_keras.weights.keys import TimmKeys
+from tests.weights.tools import (
+    CLASSES,
+    assert_same,
+    randomized,
+    small,
+    timm_state,
+    timm_zeros,
+    values,
+)
 
-SMALL = {"classes": 5, "input_shape": SHAPE}
+TOP = ("predictions/kernel", "predictions/bias")
 
 
 def saved(model, path):
     """Saves a model in the way that the name of the file asks for."""
-    path.parent.mkdir(exist_ok=True)
     save = model.save_weights if path.name.endswith(".weights.h5") else model.save
     save(path)
     return path
 
 
+def saved_state(state, path):
+    """Writes a state dict as timm's files on the hub are."""
+    save_file(state, path)
+    return path
+
+
+def expected_values(model, state):
+    """Returns the weights by path that a state dict gives a model, the long way."""
+    network = inventory.of_model(model)
+    keys, result = TimmKeys(), {}
+    for slot in network.slots:
+        array = state[keys.key(slot, network.layers)].astype("float32")
+        if array.ndim == 4 and len(slot.shape) == 2:
+            array = array[:, :, 0, 0]
+        if array.ndim > 1:
+            array = np.moveaxis(array, (0, 1), (-1, -2))
+        result[slot.path] = array
+    return result
+
+
+@pytest.fixture(scope="module")
+def own_files(tmp_path_factory):
+    """A trained model in both kinds of file, and its weights."""
+    model = randomized(small())
+    model.preprocessing = Preprocessing((32, 32), 0.9, "bicubic")
+    model.class_names = tuple("abcde")
+    folder = tmp_path_factory.mktemp("own")
+    for kind in (".keras", ".weights.h5"):
+        saved(model, folder / f"model{kind}")
+    return folder, values(model)
+
+
 @pytest.mark.parametrize("kind", [".keras", ".weights.h5"])
-@pytest.mark.parametrize("through", ["create_model", "load"])
-def test_load(kind, through, tmp_path):
-    model = randomize(create_model("se_resnet20", **SMALL))
-    path = saved(model, tmp_path / f"model{kind}")
-    if through == "create_model":
-        loaded = create_model("se_resnet20", weights=str(path), **SMALL)
-    else:
-        loaded = create_model("se_resnet20", **SMALL)
-        weights.load(loaded, path)
-    x = images(2, *SHAPE)
-    np.testing.assert_array_equal(outputs(loaded, x), outputs(model, x))
+class TestOwnFiles:
+    def test_load(self, kind, own_files):
+        folder, expected = own_files
+        model = small()
+        report = weights.load(model, folder / f"model{kind}")
+        assert_same(values(model), expected)
+        assert report.loaded == tuple(expected)
+        assert not report.skipped
+
+    def test_create_another_size_precision_and_layout(self, kind, own_files):
+        folder, expected = own_files
+        model = create_model(
+            "se_resnet20",
+            weights=str(folder / f"model{kind}"),
+            input_shape=(3, None, None),
+            data_format="channels_first",
+            dtype="mixed_bfloat16",
+            classes=CLASSES,
+        )
+        assert_same(values(model), expected)
+
+    def test_fine_tuning(self, kind, own_files):
+        folder, expected = own_files
+        other = small(classes=7, input_shape=(32, 32, 1))
+        report = weights.load(other, folder / f"model{kind}")
+        assert [note.names for note in report.skipped] == [TOP]
+        assert [note.names for note in report.adapted] == [("stem_conv/kernel",)]
+        backbone = small(include_top=False)
+        weights.load(backbone, folder / f"model{kind}")
+        for path, value in values(backbone).items():
+            np.testing.assert_array_equal(value, expected[path])
+
+    def test_bfloat16(self, kind, tmp_path):
+        model = randomized(small(dtype="bfloat16"))
+        path, expected = saved(model, tmp_path / f"m{kind}"), values(model)
+        model = small()
+        weights.load(model, path)
+        for name, value in values(model).items():
+            np.testing.assert_array_equal(value, expected[name].astype("float32"))
+
+    @pytest.mark.parametrize(
+        ("source", "target", "arguments"),
+        [
+            ("resnet20", "se_resnet20", {}),
+            ("se_resnet20", "resnet20", {}),
+            ("se_resnet32", "se_resnet20", {}),
+            ("se_resnet20", "se_resnet20", {"attention": "ese"}),
+        ],
+    )
+    def test_another_network(self, source, target, arguments, kind, tmp_path):
+        path = saved(small(source), tmp_path / f"m{kind}")
+        model = small(target, **arguments)
+        before = values(model)
+        with pytest.raises(
+            ValueError, match=rf"differ.*They fit '{source}'.*Received: "
+        ):
+            weights.load(model, path)
+        assert_same(values(model), before)
+
+    def test_not_what_the_name_says(self, kind, tmp_path):
+        path = tmp_path / f"m{kind}"
+        path.write_text("nothing")
+        with pytest.raises(ValueError, match=r"whole Keras file.*Received: "):
+            weights.load(small(), path)
+
+    def test_truncated(self, kind, own_files, tmp_path):
+        whole = (own_files[0] / f"model{kind}").read_bytes()
+        model = small()
+        before, path = values(model), tmp_path / f"m{kind}"
+        for share in (0.1, 0.5, 0.9, 0.999):
+            path.write_bytes(whole[: int(share * len(whole))])
+            with pytest.raises(ValueError, match="Received: "):
+                weights.load(model, path)
+        assert_same(values(model), before)
 
 
-def test_load_into_another_size_and_precision(tmp_path):
-    model = randomize(create_model("se_resnet20", **SMALL))
-    path = saved(model, tmp_path / "model.keras")
-    other = {"input_shape": (None, None, 3), "dtype": "mixed_bfloat16", "classes": 5}
-    loaded = create_model("se_resnet20", weights=path, **other)
-    for actual, expected in zip(loaded.weights, model.weights, strict=True):
-        np.testing.assert_array_equal(
-            keras.ops.convert_to_numpy(actual), keras.ops.convert_to_numpy(expected)
+def test_preprocessing_and_classes_come_along(own_files):
+    path = own_files[0] / "model.keras"
+    model = small()
+    report = weights.load(model, path)
+    assert model.preprocessing == Preprocessing((32, 32), 0.9, "bicubic")
+    assert model.preprocessing == report.preprocessing
+    assert model.class_names == tuple("abcde")
+    for arguments in ({"include_top": False}, {"classes": 7}):
+        other = small(**arguments)
+        weights.load(other, path)
+        assert other.preprocessing == model.preprocessing
+        assert other.class_names is None
+
+
+def test_a_compiled_model_with_dropout(tmp_path):
+    model = small()
+    x = keras.layers.Dropout(0.5)(model.layers[-2].output)
+    x = keras.layers.Dense(CLASSES, name="predictions")(x)
+    model = randomized(keras.Model(model.input, x))
+    model.compile("adam", "mse", metrics=["mae"])
+    model.optimizer.build(model.trainable_variables)
+    path, expected = saved(model, tmp_path / "model.keras"), values(model)
+    model = small()
+    weights.load(model, path)
+    assert_same(values(model), expected)
+
+
+def test_a_network_of_the_same_weights(tmp_path):
+    """Nothing but the stem's pool and a rectifier differ; the config shows it."""
+    path = saved(small("resnet18_caffe"), tmp_path / "m.keras")
+    model = small("resnet18")
+    before = values(model)
+    with pytest.raises(ValueError, match=r"computes.*'resnet18_caffe'.*Received"):
+        weights.load(model, path)
+    assert_same(values(model), before)
+
+
+class TestStateDicts:
+    def test_load(self):
+        model, state = small(), timm_state()
+        report = weights.load(model, state)
+        assert_same(values(model), expected_values(model, state))
+        assert report.loaded == tuple(values(model))
+        assert not report.skipped
+        assert not report.adapted
+
+    @pytest.mark.parametrize("dtype", ["float16", ml_dtypes.bfloat16, "float64"])
+    def test_safetensors(self, dtype, tmp_path):
+        model, state = small(), timm_state(dtype=dtype)
+        weights.load(model, saved_state(state, tmp_path / "m.safetensors"))
+        assert_same(values(model), expected_values(model, state))
+
+    def test_create(self):
+        state = timm_state()
+        model = create_model(
+            "se_resnet20",
+            input_shape=(3, 32, 32),
+            classes=CLASSES,
+            data_format="channels_first",
+            dtype="mixed_float16",
+            weights=state,
+        )
+        assert_same(values(model), expected_values(model, state))
+
+    def test_a_model_that_was_loaded_from_a_file(self, own_files):
+        model = keras.models.load_model(own_files[0] / "model.keras")
+        state = timm_state()
+        weights.load(model, state)
+        assert_same(values(model), expected_values(model, state))
+
+    def test_legacy_keys(self):
+        state = timm_state("se_resnet18_caffe")
+        assert "layer0.conv1.weight" in state
+        assert "layer1.0.se_module.fc1.weight" in state
+        assert "last_linear.bias" in state
+        report = weights.load(small("se_resnet18_caffe"), state)
+        assert len(report.loaded) == sum(not k.endswith("tracked") for k in state)
+
+
+class TestFineTuning:
+    def test_another_number_of_classes(self, caplog):
+        state = timm_state(classes=1000)
+        model = small()
+        before = values(model)
+        report = weights.load(model, state)
+        (note,) = report.skipped
+        assert note.names == TOP
+        assert note.reason.startswith("1000 classes in the file, 5 in the model")
+        after = values(model)
+        state["fc.weight"], state["fc.bias"] = np.zeros((5, 64)), np.zeros(5)
+        expected = expected_values(model, state)
+        assert_same(after, {**expected, **{name: before[name] for name in TOP}})
+        (record,) = caplog.records
+        assert (record.name, record.levelno) == ("se_keras.weights", logging.WARNING)
+        assert record.message == str(report)
+        assert "predictions/kernel" in record.message
+
+    @pytest.mark.parametrize("arguments", [{}, {"pyramid": True}, {"output_stride": 8}])
+    def test_without_the_top(self, arguments, caplog):
+        state = timm_state("se_resnet18")
+        backbone = small("se_resnet18", include_top=False, **arguments)
+        report = weights.load(backbone, state)
+        (note,) = report.skipped
+        assert note.names == ("fc.weight", "fc.bias")
+        assert "no classifier" in note.reason
+        assert str(report) in caplog.text
+        assert_same(values(backbone), expected_values(backbone, state))
+
+    def test_a_file_without_a_classifier(self, caplog):
+        state = timm_state()
+        del state["fc.weight"], state["fc.bias"]
+        model = small()
+        before = values(model)
+        report = weights.load(model, state)
+        (note,) = report.skipped
+        assert note.names == TOP
+        assert "not in the file" in note.reason
+        for name in TOP:
+            np.testing.assert_array_equal(values(model)[name], before[name])
+        assert str(report) in caplog.text
+
+    @pytest.mark.parametrize("channels", [1, 2, 4, 7])
+    def test_another_number_of_channels(self, channels, caplog):
+        state = timm_state()
+        model = small(input_shape=(32, 32, channels))
+        weights.load(model, state)
+        kernel = values(model)["stem_conv/kernel"]
+        colour = expected_values(small(), state)["stem_conv/kernel"]
+        if channels == 1:
+            expected = colour.sum(axis=2, keepdims=True)
+        else:
+            expected = colour[:, :, np.arange(channels) % 3] * 3 / channels
+        np.testing.assert_allclose(kernel, expected, rtol=1e-6)
+        assert "stem_conv/kernel: 3 input channels in the file" in caplog.text
+        assert model.preprocessing.channels == channels
+
+    def test_a_grey_image_gives_what_the_same_image_in_colour_did(self):
+        kernel = np.random.default_rng(0).normal(size=(3, 3, 3, 4)).astype("float32")
+        for channels in (1, 6):
+            adapted = adapt_input_channels(kernel, channels)
+            np.testing.assert_allclose(adapted.sum(axis=2), kernel.sum(axis=2), 1e-4)
+
+    def test_from_one_channel_to_more(self):
+        kernel = np.arange(8, dtype="float32").reshape(2, 2, 1, 2)
+        adapted = adapt_input_channels(kernel, 4)
+        np.testing.assert_array_equal(adapted, np.repeat(kernel / 4, 4, axis=2))
+
+
+class TestPreprocessing:
+    @pytest.fixture
+    def path(self, tmp_path):
+        return saved_state(timm_state(), tmp_path / "model.safetensors")
+
+    @pytest.mark.parametrize(
+        ("size", "expected_size", "crop"),
+        [
+            ((None, None), (48, 48), 0.9),
+            ((32, 40), (32, 40), 0.9),
+            ((64, 64), (64, 64), 1.0),
+        ],
+    )
+    def test_of_the_config_beside_the_file(self, size, expected_size, crop, path):
+        config = {
+            "input_size": [3, 48, 48],
+            "test_input_size": [3, 64, 64],
+            "crop_pct": 0.9,
+            "test_crop_pct": 1.0,
+            "interpolation": "bicubic",
+            "mean": [0.5, 0.4, 0.3],
+            "std": [0.3, 0.2, 0.1],
+        }
+        record = json.dumps({"architecture": "seresnet50", "pretrained_cfg": config})
+        path.with_name("config.json").write_text(record)
+        model = small(input_shape=(*size, 3))
+        report = weights.load(model, path)
+        assert report.preprocessing == model.preprocessing
+        assert model.preprocessing == Preprocessing(
+            expected_size, crop, "bicubic", (0.5, 0.4, 0.3), (0.3, 0.2, 0.1)
         )
 
+    @pytest.mark.parametrize("config", [None, '{"model_type": "bert"}'])
+    def test_a_file_alone_keeps_that_of_the_network(self, config, path):
+        if config:
+            path.with_name("config.json").write_text(config)
+        model = small()
+        before = model.preprocessing
+        assert weights.load(model, path).preprocessing is None
+        assert model.preprocessing == before
 
-@pytest.mark.parametrize(
-    ("name", "arguments", "kind"),
-    [
-        ("resnet20", {}, ".keras"),
-        ("se_resnet32", {}, ".keras"),
-        ("se_resnet20", {"classes": 6}, ".keras"),
-        ("se_resnet20", {"classes": 6}, ".weights.h5"),
-        ("se_resnet20", {"include_top": False}, ".weights.h5"),
-        ("se_resnet20", {"attention": "ese"}, ".weights.h5"),
-    ],
-)
-# Keras warns of every layer that it misses before it raises.
-@pytest.mark.filterwarnings("ignore:Skipping nested container")
-def test_weights_of_another_network(name, arguments, kind, tmp_path):
-    path = saved(create_model(name, **{**SMALL, **arguments}), tmp_path / f"m{kind}")
-    with pytest.raises(ValueError, match=r"(?i)received"):
-        create_model("se_resnet20", weights=path, **SMALL)
+    @pytest.mark.parametrize(
+        "config", ["{", "[]", '{"pretrained_cfg": {"input_size": 3}}']
+    )
+    def test_a_damaged_config(self, config, path):
+        path.with_name("config.json").write_text(config)
+        with pytest.raises(ValueError, match=r"JSON.*Received: .*config\.json"):
+            weights.load(small(), path)
 
 
-@pytest.mark.parametrize("kind", [".keras", ".weights.h5"])
-def test_weights_of_a_network_with_more_layers(kind, tmp_path):
-    path = saved(create_model("se_resnet20", **SMALL), tmp_path / f"m{kind}")
-    with pytest.raises(ValueError, match="Received: "):
-        create_model("resnet20", weights=path, **SMALL)
+class TestBadInput:
+    """Each is refused with what was expected and received, and changes nothing."""
+
+    @pytest.fixture
+    def model(self):
+        model = small()
+        before = values(model)
+        yield model
+        assert_same(values(model), before)
+
+    def test_a_missing_key(self, model):
+        state = timm_state()
+        del state["layer3.2.bn2.running_var"]
+        with pytest.raises(
+            ValueError, match=r"differ: 1 missing \('layer3\.2\.bn2\.running_var'\)\. "
+        ):
+            weights.load(model, state)
+
+    def test_half_a_classifier(self, model):
+        state = timm_state()
+        del state["fc.bias"]
+        with pytest.raises(ValueError, match=r"1 missing \('fc\.bias'\)"):
+            weights.load(model, state)
+
+    def test_a_key_too_many(self, model):
+        state = {**timm_state(), "layer1.0.conv9.weight": np.zeros(3)}
+        with pytest.raises(
+            ValueError, match=r"1 not of this network \('layer1\.0\.conv9\.w"
+        ):
+            weights.load(model, state)
+
+    @pytest.mark.parametrize(
+        ("key", "shape", "expected"),
+        [
+            ("conv1.weight", (16, 3, 7, 7), (16, 3, 3, 3)),
+            ("layer2.0.conv1.weight", (32, 16, 1, 1), (32, 16, 3, 3)),
+            ("layer2.0.conv1.weight", (32, 16), (32, 16, 3, 3)),
+            ("layer1.0.bn1.weight", (17,), (16,)),
+            ("layer1.0.se.fc1.weight", (1, 16, 3, 3), (1, 16)),
+            ("fc.weight", (5, 65), (5, 64)),
+            ("fc.bias", (6,), (5,)),
+        ],
+    )
+    def test_a_wrong_shape(self, key, shape, expected, model):
+        state = {**timm_state(), key: np.zeros(shape, "float32")}
+        with pytest.raises(ValueError, match="Received: 'a state dict'") as error:
+            weights.load(model, state)
+        assert f"1 of another shape ({key!r} expected" in str(error.value)
+        assert f"{key!r} expected {expected}, received {shape})" in str(error.value)
+
+    def test_whole_numbers(self, model):
+        state = {**timm_state(), "fc.bias": np.zeros(5, "int64")}
+        with pytest.raises(ValueError, match=r"floating-point.*'fc\.bias'.*int64"):
+            weights.load(model, state)
+
+    def test_no_arrays(self, model):
+        with pytest.raises(
+            ValueError, match=r"state dict.*Received: int under 'epoch'"
+        ):
+            weights.load(model, {**timm_state(), "epoch": 3})
+
+    def test_first_keys_are_named_and_the_others_counted(self, model):
+        with pytest.raises(ValueError, match=r"They fit 'resnet20'. Received") as error:
+            weights.load(model, timm_state("resnet20"))
+        assert "36 missing ('layer1.0.se.fc1.weight', " in str(error.value)
+        assert "'layer1.0.se.fc2.weight', ...)" in str(error.value)
+
+    @pytest.mark.parametrize("name", ["se_resnet50", "se_resnet50_caffe", "resnetrs50"])
+    def test_the_network_that_a_file_fits(self, name, model):
+        with pytest.raises(ValueError, match=rf"They fit '{name}'. Received"):
+            weights.load(model, timm_zeros(name))
+
+    def test_networks_with_the_same_weights(self, model):
+        state = timm_zeros("se_resnextaa101d_32x8d")
+        with pytest.raises(
+            ValueError, match="fit 'se_resnext101d_32x8d' and 'se_resnextaa101d_32x8d'"
+        ):
+            weights.load(model, state)
+
+    def test_no_network_fits(self, model):
+        with pytest.raises(ValueError, match=r"not of this network \('a'\)\. Received"):
+            weights.load(model, {"a": np.zeros(3)})
+
+    def test_gates_that_timm_does_not_have(self):
+        model = small(attention="scse")
+        with pytest.raises(
+            ValueError, match=r"layers that timm does not have \('stage1_bl"
+        ):
+            weights.load(model, timm_state("resnet20"))
+
+    def test_truncated_safetensors(self, model, tmp_path):
+        path = saved_state(timm_state(), tmp_path / "m.safetensors")
+        whole = path.read_bytes()
+        for size in (0, 5, 1000, len(whole) // 2, len(whole) - 1):
+            path.write_bytes(whole[:size])
+            with pytest.raises(
+                ValueError, match=r"whole safetensors file.*Received: .*m\.safetensors"
+            ):
+                weights.load(model, path)
+
+    @pytest.mark.parametrize(
+        "name", ["none.keras", "none.weights.h5", "folder.keras", "none.safetensors"]
+    )
+    def test_missing_file(self, name, model, tmp_path):
+        (tmp_path / "folder.keras").mkdir()
+        with pytest.raises(ValueError, match=rf"there is none.*Received: .*{name}"):
+            weights.load(model, tmp_path / name)
+
+    @pytest.mark.parametrize("name", ["m.h5", "m.ckpt", "m", "imagenet", "m.npz"])
+    def test_unknown_kind_of_file(self, name, model, tmp_path):
+        (tmp_path / name).touch()
+        with pytest.raises(
+            ValueError,
+            match=rf"`weights`.*'.safetensors'.*'.keras'.*Received: .*{name}",
+        ):
+            weights.load(model, tmp_path / name)
+
+    def test_something_else(self, model):
+        with pytest.raises(ValueError, match=r"`weights` must be.*Received: int"):
+            weights.load(model, 3)
 
 
-@pytest.mark.parametrize("kind", [".keras", ".weights.h5"])
-def test_file_that_is_not_what_its_name_says(kind, tmp_path):
-    path = tmp_path / f"m{kind}"
-    path.write_text("nothing")
-    with pytest.raises(ValueError, match="Received: "):
-        create_model("resnet20", weights=path, **SMALL)
+def test_legacy_weights_are_of_another_network():
+    """The shapes of the Caffe network are timm's, its strides and pool are not."""
+    state = timm_zeros("se_resnet50_caffe")
+    current = timm_zeros("se_resnet50")
+    assert sorted(array.shape for array in state.values()) == sorted(
+        array.shape for array in current.values()
+    )
+    model = small("se_resnet50_caffe", include_top=False)
+    with pytest.raises(ValueError, match=r"They fit 'se_resnet50'. Received"):
+        weights.load(model, current)
+    weights.load(model, state)
 
 
-@pytest.mark.parametrize("name", ["none.keras", "none.weights.h5", "folder.keras"])
-def test_missing_file(name, tmp_path):
-    (tmp_path / "folder.keras").mkdir()
-    with pytest.raises(ValueError, match=f"there is none.*Received: .*{name}"):
-        create_model("se_resnet20", weights=tmp_path / name)
-
-
-@pytest.mark.parametrize("name", ["model.h5", "model.ckpt", "model", "imagenet"])
-def test_unknown_kind_of_file(name, tmp_path):
-    (tmp_path / name).touch()
-    with pytest.raises(ValueError, match=f"`weights`.*'.keras'.*Received: .*{name}"):
-        create_model("se_resnet20", weights=tmp_path / name)
+def test_info_of_a_file(tmp_path):
+    state = timm_zeros("se_resnext26t_32x4d", classes=7)
+    info = weights.info(saved_state(state, tmp_path / "m.safetensors"))
+    assert info.networks == ("se_resnext26t_32x4d",)
+    assert info.classes == 7
+    assert info.preprocessing is None
+    assert info.licence is None

@@ -1,0 +1,221 @@
+"""Which weight of a file goes where, and what is in the way."""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+
+from se_keras.errors import UsageError
+from se_keras.weights import inventory
+from se_keras.weights.checkpoint import Checkpoint
+from se_keras.weights.inventory import CLASSIFIER, Inventory, Slot
+from se_keras.weights.keys import TimmKeys
+
+# So many keys stand in an error.
+SHOWN = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Note:
+    """Something that was not loaded as it is.
+
+    Attributes:
+        names: Paths of the variables of the model, or keys of the file.
+        reason: Why, and what happened to them.
+    """
+
+    names: tuple[str, ...]
+    reason: str
+
+    def __str__(self):
+        return f"{', '.join(self.names)}: {self.reason}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """How a file and a network fit.
+
+    Attributes:
+        pairs: Weights of the network with their keys.
+        skipped: What is left out on both sides, and that is all right.
+        adapted: What gets another shape on its way.
+        missing: Keys that the file does not have.
+        unexpected: Keys that the network has no place for.
+        misshapen: Keys, each with the expected shape and that of the file.
+        unknown: Layers of the network that the file's project does not have.
+    """
+
+    pairs: tuple[tuple[Slot, str], ...]
+    skipped: tuple[Note, ...]
+    adapted: tuple[Note, ...]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    misshapen: tuple[tuple[str, tuple, tuple], ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def problems(self) -> list[str]:
+        """What is in the way, each in a few words; empty if nothing is."""
+        shapes = [
+            f"{key!r} expected {expected}, received {received}"
+            for key, expected, received in self.misshapen
+        ]
+        found = {
+            "layers that timm does not have": list(map(repr, self.unknown)),
+            "missing": list(map(repr, self.missing)),
+            "not of this network": list(map(repr, self.unexpected)),
+            "of another shape": shapes,
+        }
+        return [
+            f"{len(what)} {text} ({_first(what)})"
+            for text, what in found.items()
+            if what
+        ]
+
+
+def fit(network: Inventory, checkpoint: Checkpoint) -> Fit:
+    """Compares a file and a network by names and shapes.
+
+    A classifier may be missing on either side or have another number of classes, and
+    the images may have another number of channels.
+    """
+    keys, arrays = checkpoint.keys, checkpoint.arrays
+    by_key, unknown = {}, []
+    for slot in network.slots:
+        key = keys.key(slot, network.layers)
+        if key is None:
+            unknown.append(slot.layer)
+        else:
+            by_key[key] = slot
+    left_out, skipped = _classifier(by_key, checkpoint)
+    pairs, adapted, missing, misshapen = [], [], [], []
+    for key, slot in by_key.items():
+        if key in left_out:
+            continue
+        if key not in arrays:
+            missing.append(key)
+            continue
+        received = keys.keras_shape(arrays[key].shape, slot)
+        if received == slot.shape:
+            pairs.append((slot, key))
+        elif slot == network.first_conv and _differ_in_inputs(received, slot.shape):
+            pairs.append((slot, key))
+            adapted.append(_adapted(slot, received[2]))
+        else:
+            misshapen.append((key, keys.file_shape(slot), tuple(arrays[key].shape)))
+    unexpected = [
+        key
+        for key in arrays
+        if key not in by_key and key not in left_out and not keys.is_counter(key)
+    ]
+    found = pairs, skipped, adapted, missing, unexpected, misshapen
+    return Fit(*map(tuple, found), unknown=tuple(dict.fromkeys(unknown)))
+
+
+def converted(slot: Slot, key: str, checkpoint: Checkpoint) -> np.ndarray:
+    """Reads one array of a file that fits, in the shape of the network."""
+    array = checkpoint.arrays[key].read()
+    if not keras.backend.is_float_dtype(str(array.dtype)):
+        raise UsageError(
+            f"Expected floating-point numbers under {key!r}, and there are "
+            f"{array.dtype}. Received: {checkpoint.info.source!r}"
+        )
+    array = checkpoint.keys.to_keras(array, slot).astype("float32")
+    if array.shape == slot.shape:
+        return array
+    return adapt_input_channels(array, slot.shape[2])
+
+
+def adapt_input_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
+    """Returns the kernel of a first convolution for another number of channels.
+
+    One channel gets the sum of all; more are repeated and scaled, so that the sum over
+    channels stays what it was.
+
+    Args:
+        kernel: `(height, width, channels, filters)`.
+        channels: Channels of the images.
+
+    Reference:
+        timm's `adapt_input_conv`.
+    """
+    source = kernel.shape[2]
+    if channels == 1:
+        return kernel.sum(axis=2, keepdims=True)
+    repeated = np.tile(kernel, (1, 1, math.ceil(channels / source), 1))
+    return repeated[:, :, :channels] * np.float32(source / channels)
+
+
+def fitting_networks(checkpoint: Checkpoint) -> list[str]:
+    """Returns the names of the networks of the registry that a file fits."""
+    keys = checkpoint.keys
+    count = sum(
+        not keys.is_classifier(key) and not keys.is_counter(key)
+        for key in checkpoint.arrays
+    )
+    return [
+        name
+        for name, network in inventory.networks().items()
+        # A comparison of two numbers spares most of the others.
+        if sum(slot.layer != CLASSIFIER for slot in network.slots) == count
+        and same_traits(network, checkpoint)
+        and not fit(network, checkpoint).problems
+    ]
+
+
+def same_traits(network: Inventory, checkpoint: Checkpoint) -> bool:
+    """Whether a network computes what the file's does, as far as that is known."""
+    if checkpoint.traits:
+        return network.traits == checkpoint.traits
+    if isinstance(checkpoint.keys, TimmKeys):
+        return network.traits.caffe_pool == checkpoint.keys.legacy
+    return True
+
+
+def _classifier(by_key, checkpoint):
+    """Returns the keys of a classifier that is left out, and a note that says so."""
+    arrays, keys = checkpoint.arrays, checkpoint.keys
+    wanted = {k: slot for k, slot in by_key.items() if slot.layer == CLASSIFIER}
+    there = [key for key in arrays if keys.is_classifier(key)]
+    names = tuple(slot.path for slot in wanted.values())
+    if not wanted:
+        note = Note(tuple(there), "the model has no classifier")
+        return there, [note] if there else []
+    if not there:
+        return list(wanted), [Note(names, "not in the file, keep their initial values")]
+    if set(wanted) != set(there):
+        return [], []
+    shapes = {k: keys.keras_shape(arrays[k].shape, slot) for k, slot in wanted.items()}
+    in_file = {shape[-1:] for shape in shapes.values()}
+    in_model = {slot.shape[-1:] for slot in wanted.values()}
+    differ_elsewhere = any(
+        shapes[key][:-1] != slot.shape[:-1] for key, slot in wanted.items()
+    )
+    if differ_elsewhere or len(in_file) > 1 or in_file == in_model:
+        return [], []
+    reason = (
+        f"{checkpoint.classes} classes in the file, {next(iter(in_model))[0]} in the "
+        "model, keep their initial values"
+    )
+    return list(wanted), [Note(names, reason)]
+
+
+def _differ_in_inputs(received, expected):
+    return (
+        len(received) == 4
+        and received[:2] + received[3:] == expected[:2] + expected[3:]
+    )
+
+
+def _adapted(slot, received):
+    channels = slot.shape[2]
+    how = "summed" if channels == 1 else "repeated and scaled"
+    return Note(
+        (slot.path,), f"{received} input channels in the file, {how} to {channels}"
+    )
+
+
+def _first(items):
+    more = ", ..." if len(items) > SHOWN else ""
+    return ", ".join(items[:SHOWN]) + more

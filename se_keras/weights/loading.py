@@ -1,0 +1,196 @@
+"""From a file, a state dict or a name to the weights of a model."""
+
+import contextlib
+import dataclasses
+import logging
+import pathlib
+from collections.abc import Mapping
+
+import keras
+
+from se_keras.errors import UsageError
+from se_keras.models.preprocessing import Preprocessing
+from se_keras.weights import hub, inventory
+from se_keras.weights.checkpoint import from_state_dict, open_file, suffix_of
+from se_keras.weights.fit import (
+    Note,
+    converted,
+    fit,
+    fitting_networks,
+    same_traits,
+)
+from se_keras.weights.inventory import CLASSIFIER
+from se_keras.weights.published import WeightsInfo
+
+_logger = logging.getLogger("se_keras.weights")
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadReport:
+    """What `load` did.
+
+    Attributes:
+        info: What is known of the weights.
+        loaded: Paths of the variables that have their values from the source.
+        skipped: What was left out, on either side, and why.
+        adapted: What got another shape on its way, and how.
+        preprocessing: What the model's preprocessing was set to; `None` if the source
+            does not say, and the model keeps its own.
+    """
+
+    info: WeightsInfo
+    loaded: tuple[str, ...]
+    skipped: tuple[Note, ...] = ()
+    adapted: tuple[Note, ...] = ()
+    preprocessing: Preprocessing | None = None
+
+    def __str__(self):
+        parts = [f"{len(self.loaded)} weights from {self.info.source}"]
+        parts += [f"adapted {note}" for note in self.adapted]
+        parts += [f"skipped {note}" for note in self.skipped]
+        return "; ".join(parts)
+
+
+def load(model: keras.Model, source: str | pathlib.Path | Mapping) -> LoadReport:
+    """Loads weights into a model, all that belong to it or none.
+
+    A classifier with another number of classes, or none on one side, is left out; the
+    first convolution is adapted to another number of input channels as in timm. What
+    was left out or adapted is in the report and, in one line, in the log of
+    `"se_keras.weights"`. The preprocessing and the names of the classes that belong to
+    the weights become those of the model.
+
+    Args:
+        model: The model that receives the weights, with the layer names of this
+            package: whole, without its top, or a pyramid.
+        source: One of
+            - the path of a `.safetensors` file or a file of `torch.save` (`.pth`,
+              `.pt`, `.bin`) with the keys of timm, current or legacy;
+            - a state dict with these keys, of arrays or tensors;
+            - `"timm/NAME.TAG"`, downloaded from the Hugging Face hub or in its cache;
+            - the path of a `.keras` or `.weights.h5` file of this package.
+
+    Returns:
+        A `LoadReport`.
+
+    Raises:
+        ValueError: If the source cannot be read or does not fit the model; it then
+            names the first keys that differ, and the network that the source does
+            fit. The model's weights are what they were before.
+
+    Example:
+
+    ```python
+    model = se_keras.create_model("se_resnet50", classes=10)
+    report = se_keras.weights.load(model, "timm/seresnet50.a1_in1k")
+    print(report)
+    ```
+    """
+    network = inventory.of_model(model)
+    with _open(source) as checkpoint:
+        found = fit(network, checkpoint)
+        if found.problems or not same_traits(network, checkpoint):
+            raise UsageError(_misfit(model, found, checkpoint))
+        values = [
+            (slot.variable, converted(slot, key, checkpoint))
+            for slot, key in found.pairs
+        ]
+    # From here on nothing is read and nothing compared, and nothing can fail.
+    for variable, value in values:
+        variable.assign(value)
+    report = LoadReport(
+        checkpoint.info,
+        tuple(slot.path for slot, _ in found.pairs),
+        found.skipped,
+        found.adapted,
+        _set_preprocessing(model, checkpoint.info, found),
+    )
+    _logger.log(
+        logging.WARNING if report.skipped or report.adapted else logging.INFO,
+        "%s",
+        report,
+    )
+    return report
+
+
+def info(source: str | pathlib.Path) -> WeightsInfo:
+    """Returns what is known of weights: networks, licence, accuracy, preprocessing.
+
+    Args:
+        source: What `load` takes: the path of a file, or `"timm/NAME.TAG"`; then the
+            hub's own record is used where it can be reached.
+
+    Raises:
+        ValueError: If the file cannot be read, or there is no such network; or the
+            hub cannot be reached and the table here does not know the weights.
+
+    Example:
+
+    >>> info("timm/seresnet50.a1_in1k").networks
+    ('se_resnet50',)
+    """
+    if _is_hub_name(source):
+        return hub.info_of(source)
+    with _open(source) as checkpoint:
+        return dataclasses.replace(
+            checkpoint.info,
+            networks=tuple(fitting_networks(checkpoint)),
+            classes=checkpoint.classes,
+        )
+
+
+def _is_hub_name(source):
+    return hub.is_hub_name(source) and not suffix_of(source)
+
+
+def _open(source):
+    if isinstance(source, Mapping):
+        return contextlib.nullcontext(from_state_dict(source))
+    if _is_hub_name(source):
+        return hub.open_hub(source)
+    if isinstance(source, str | pathlib.Path):
+        return open_file(pathlib.Path(source))
+    raise UsageError(
+        "Argument `weights` must be a path, a state dict or a name such as "
+        f"'timm/seresnet50.a1_in1k'. Received: {type(source).__name__}"
+    )
+
+
+def _misfit(model, found, checkpoint):
+    """Returns the text of the error: what differs, and which network would fit."""
+    difference = (
+        f"The keys of these differ: {'; '.join(found.problems)}."
+        if found.problems
+        else "These have its shapes and are of a network that computes something else."
+    )
+    networks = fitting_networks(checkpoint)
+    hint = f" They fit {' and '.join(map(repr, networks))}." if networks else ""
+    return (
+        f"Expected the weights of {model.name!r}. {difference}{hint} "
+        f"Received: {checkpoint.info.source!r}"
+    )
+
+
+def _set_preprocessing(model, info, found):
+    """Gives a model the images and the classes of its weights, where it can have them.
+
+    Returns:
+        The preprocessing, or `None` if the model keeps its own.
+    """
+    if not hasattr(model, "preprocessing"):
+        return None
+    if info.class_names and any(slot.layer == CLASSIFIER for slot, _ in found.pairs):
+        model.class_names = info.class_names
+    record = info.preprocessing_for(*_image_size(model))
+    if record:
+        model.preprocessing = record
+    return record
+
+
+def _image_size(model):
+    """Returns height, width and channels of a model's images."""
+    shape = model.inputs[0].shape[1:]
+    layouts = (getattr(layer, "data_format", None) for layer in model.layers)
+    if next(filter(None, layouts), None) == "channels_first":
+        return (*shape[1:], shape[0])
+    return tuple(shape)

@@ -1,0 +1,272 @@
+"""PyTorch's files, read without PyTorch and without running what a pickle asks for.
+
+A pickle is a program; one that is downloaded is somebody else's. Here it can name the
+few functions of `_ALLOWED` and nothing else, and what they build are records: which
+bytes of the file a tensor is. Nothing of the file is read into memory before the
+shapes are known to fit.
+
+Two formats are there: the zip archive of `torch.save` since PyTorch 1.6, and the stream
+of pickles and raw bytes before it, in which the older weights are published.
+
+Reference:
+    PyTorch's `torch/serialization.py`.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import functools
+import io
+import pathlib
+import pickle
+import zipfile
+from collections.abc import Callable
+
+import ml_dtypes
+import numpy as np
+
+STREAM_MAGIC = 0x1950A86A20F9469CFC6C
+STREAM_VERSION = 1001
+
+_DTYPES = {
+    "DoubleStorage": np.float64,
+    "FloatStorage": np.float32,
+    "HalfStorage": np.float16,
+    "BFloat16Storage": ml_dtypes.bfloat16,
+    "LongStorage": np.int64,
+    "IntStorage": np.int32,
+    "ShortStorage": np.int16,
+    "CharStorage": np.int8,
+    "ByteStorage": np.uint8,
+    "BoolStorage": np.bool_,
+}
+
+# What reading a damaged file raises, in `zipfile` and in `pickle`.
+DAMAGE = (
+    zipfile.BadZipFile,
+    pickle.UnpicklingError,
+    AttributeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+class RefusedError(Exception):
+    """The file is not one that is read here; the message is for the user."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredTensor:
+    """A tensor that is still in its file; `np.asarray` reads it.
+
+    Attributes:
+        read: Returns the bytes of its storage.
+        dtype: NumPy's dtype of an element.
+        offset: Index in the storage of its first element.
+        shape: Its shape.
+        strides: Elements from one to the next, along each axis.
+    """
+
+    read: Callable[[], bytes]
+    dtype: np.dtype
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def __array__(self, dtype=None, copy=None):
+        # NumPy checks that all elements are inside of the buffer.
+        view = np.ndarray(
+            self.shape,
+            self.dtype,
+            buffer=self.read(),
+            offset=self.offset * self.dtype.itemsize,
+            strides=[stride * self.dtype.itemsize for stride in self.strides],
+        )
+        return view if dtype is None else view.astype(dtype)
+
+
+def read_pickle(path: pathlib.Path, stack: contextlib.ExitStack):
+    """Returns the object of a file of `torch.save`, its tensors as `StoredTensor`.
+
+    Args:
+        path: Path of the file.
+        stack: Keeps the file open, for the tensors.
+
+    Raises:
+        RefusedError: If the file has something else than tensors and plain data in
+            it, or is older than PyTorch 0.1.10.
+        Exception: One of `DAMAGE`, if it cannot be read.
+    """
+    if zipfile.is_zipfile(path):
+        return _read_archive(stack.enter_context(zipfile.ZipFile(path)))
+    return _read_stream(stack.enter_context(path.open("rb")))
+
+
+def _read_archive(archive: zipfile.ZipFile):
+    """Returns the object of the zip format: `data.pkl`, and a file for each storage."""
+    pickles = [n for n in archive.namelist() if n.rpartition("/")[2] == "data.pkl"]
+    if len(pickles) != 1:
+        raise RefusedError(
+            "Expected a file of `torch.save`, an archive with one `data.pkl`, and it "
+            f"has {len(pickles)}."
+        )
+    folder = pickles[0].removesuffix("data.pkl")
+    if f"{folder}byteorder" in archive.namelist():
+        order = read_member(archive, f"{folder}byteorder")
+        _expect_little_endian(order == b"little")
+
+    @functools.cache
+    def read(key):
+        return read_member(archive, f"{folder}data/{key}")
+
+    return _Unpickler(io.BytesIO(read_member(archive, pickles[0])), read).load()
+
+
+def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Returns a file of an archive that PyTorch or Keras wrote.
+
+    Neither compresses; a file that is compressed may be a thousand times as large as
+    it looks.
+
+    Raises:
+        zipfile.BadZipFile: If it is compressed, or damaged.
+        KeyError: If it is not there.
+    """
+    if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
+        raise zipfile.BadZipFile(f"{name} is compressed")
+    return archive.read(name)
+
+
+def _read_stream(file: io.BufferedReader):
+    """Returns the object of the older format: five pickles, and then all storages."""
+    places = {}  # from the key of a storage to its first byte and its size
+
+    @functools.cache
+    def read(key):
+        start, size = places[key]
+        file.seek(start)
+        return file.read(size)
+
+    def load():
+        unpickler = _Unpickler(file, read)
+        return unpickler.load(), unpickler.dtypes
+
+    if _magic(file) != STREAM_MAGIC or load()[0] != STREAM_VERSION:
+        raise RefusedError(
+            "Expected a file of `torch.save`, and this is none, or one of PyTorch "
+            "before 0.1.10. Where PyTorch reads it, save it again: "
+            "`torch.save(torch.load(old), new)`."
+        )
+    _expect_little_endian(load()[0].get("little_endian", True))
+    result, dtypes = load()
+    keys, _ = load()
+    end = file.seek(0, io.SEEK_CUR)
+    length = file.seek(0, io.SEEK_END)
+    for key in keys:
+        file.seek(end)
+        size = int.from_bytes(file.read(8), "little") * dtypes[key].itemsize
+        places[key] = (end + 8, size)
+        end += 8 + size
+        if end > length:
+            raise EOFError(f"{length} bytes, and {end} or more are announced")
+    return result
+
+
+def _magic(file):
+    """Returns the first object of a stream; a text or an image has none."""
+    try:
+        return _Unpickler(file, None).load()
+    except DAMAGE:
+        return None
+
+
+def _expect_little_endian(is_little: bool):
+    if not is_little:
+        raise RefusedError(
+            "Expected a file of a little-endian machine, and this is of a big-endian "
+            "one."
+        )
+
+
+class _Function:
+    """Stands for a function that a pickle may call.
+
+    It is of this class, and not the function, so that a pickle cannot change it: there
+    is nothing on it that can be set.
+    """
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call):
+        object.__setattr__(self, "_call", call)
+
+    def __call__(self, *args):
+        return self._call(*args)
+
+    def __setattr__(self, name, value):
+        raise pickle.UnpicklingError("a function is no place for data")
+
+    def __setstate__(self, state):
+        raise pickle.UnpicklingError("a function is no place for data")
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads tensors, containers, numbers and strings.
+
+    Args:
+        file: The pickle.
+        read: Returns the bytes of a storage by its key.
+    """
+
+    def __init__(self, file, read):
+        # Names of Python 2 in older files are ASCII; latin-1 reads any.
+        super().__init__(file, encoding="latin-1")
+        self.dtypes: dict[str, np.dtype] = {}
+        self._read = read
+        self._allowed = {
+            ("collections", "OrderedDict"): collections.OrderedDict,
+            ("torch._utils", "_rebuild_tensor"): _Function(_tensor),
+            ("torch._utils", "_rebuild_tensor_v2"): _Function(_tensor),
+            ("torch._utils", "_rebuild_parameter"): _Function(_parameter),
+            # The flags of a training run, which timm saves beside the weights. A class
+            # of this one file: a pickle can set what it likes on it.
+            ("argparse", "Namespace"): type("Namespace", (), {}),
+        }
+
+    def find_class(self, module, name):
+        if module in ("torch", "torch.storage") and name in _DTYPES:
+            return name
+        if (module, name) not in self._allowed:
+            raise RefusedError(
+                "Expected tensors and plain data, and this pickle asks for "
+                f"`{module}.{name}`, which is code; it did not run. Where the file "
+                "is trusted, save its state dict in PyTorch: "
+                "`torch.save(model.state_dict(), path)`."
+            )
+        return self._allowed[module, name]
+
+    def persistent_load(self, pid):
+        kind, dtype, key, _, _, *view = pid
+        if kind != "storage" or any(view):
+            raise RefusedError(
+                f"Expected a storage, and the pickle asks for {kind!r}. Save the file "
+                "again in a newer PyTorch."
+            )
+        self.dtypes[key] = np.dtype(_DTYPES[dtype])
+        return functools.partial(self._read, key), self.dtypes[key]
+
+
+def _tensor(storage, offset, shape, strides, *_) -> StoredTensor:
+    return StoredTensor(*storage, offset, tuple(shape), tuple(strides))
+
+
+def _parameter(tensor, *_) -> StoredTensor:
+    return tensor

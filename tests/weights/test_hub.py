@@ -1,0 +1,217 @@
+"""The hub without the hub: its downloads are stood in for, and nothing is sent."""
+
+import json
+import os
+import subprocess
+import sys
+
+import huggingface_hub
+import pytest
+from huggingface_hub import errors
+from safetensors.numpy import save_file
+
+from se_keras import create_model, weights
+from tests.weights.tools import assert_same, small, timm_state, timm_zeros, values
+
+NAME = "timm/seresnet18.test_in1k"
+CONFIG = {
+    "architecture": "seresnet18",
+    "num_classes": 5,
+    "pretrained_cfg": {
+        "tag": "test_in1k",
+        "input_size": [3, 40, 40],
+        "crop_pct": 0.95,
+        "interpolation": "bicubic",
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+        "num_classes": 5,
+        "license": "cc-by-4.0",
+        "origin_url": "https://example.org",
+    },
+}
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A hub that has the files in a folder, and a list of what was asked for."""
+    asked = []
+
+    def download(repo_id, filename):
+        asked.append((repo_id, filename))
+        path = tmp_path / repo_id / filename
+        if not path.parent.is_dir():
+            raise without_response(errors.RepositoryNotFoundError)
+        if not path.is_file():
+            raise without_response(errors.RemoteEntryNotFoundError)
+        return str(path)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    folder = tmp_path / NAME
+    folder.mkdir(parents=True)
+    save_file(timm_state("se_resnet18"), folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    return folder, asked
+
+
+def without_response(error):
+    """Returns an error of the hub without the answer that it came with."""
+    return error.__new__(error)
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """What huggingface_hub raises without network and without a copy in its cache."""
+
+    def download(repo_id, filename):
+        raise errors.LocalEntryNotFoundError("no connection")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+
+
+def test_load(hub):
+    model = create_model(
+        "se_resnet18", weights=NAME, input_shape=(None, None, 3), classes=5
+    )
+    other = small("se_resnet18")
+    weights.load(other, timm_state("se_resnet18"))
+    assert_same(values(model), values(other))
+    assert model.preprocessing.size == (40, 40)
+    assert model.preprocessing.crop == 0.95
+    assert model.preprocessing.interpolation == "bicubic"
+    assert hub[1] == [(NAME, "model.safetensors"), (NAME, "config.json")]
+
+
+def test_load_without_a_config(hub):
+    (hub[0] / "config.json").unlink()
+    model = small("se_resnet18")
+    report = weights.load(model, NAME)
+    assert report.info.source == NAME
+    assert report.preprocessing is None
+
+
+def test_info(hub):
+    info = weights.info(NAME)
+    assert info.networks == ("se_resnet18",)
+    assert info.classes == 5
+    assert (info.licence, info.origin) == ("cc-by-4.0", "https://example.org")
+    assert hub[1] == [(NAME, "config.json")]
+
+
+def test_table_without_network(no_network):
+    info = weights.info("timm/seresnet50.a1_in1k")
+    assert info.networks == ("se_resnet50",)
+    assert info.licence == "apache-2.0"
+    assert info.top1 == ((224, 80.01), (288, 81.11))
+    assert info.preprocessing.crop == 0.95
+    assert info.preprocessing_for(288, 288, 3).crop == 1.0
+    assert info.preprocessing_for(288, 288, 3).size == (288, 288)
+    assert info.preprocessing_for(None, None, 3) == info.preprocessing
+    assert info.preprocessing_for(256, 256, 1).channels == 1
+
+
+@pytest.mark.parametrize(
+    "call", [weights.info, lambda name: weights.load(small("se_resnet18"), name)]
+)
+def test_no_network(call, no_network):
+    with pytest.raises(ValueError, match=r"connection.*weights='PATH/.*'. Received: "):
+        call(NAME)
+
+
+def test_offline_mode_of_the_hub(tmp_path):
+    """The real thing, in a process of its own: the mode is read once."""
+    code = (
+        "import se_keras\n"
+        "try: se_keras.weights.info('timm/seresnet18.x')\n"
+        "except ValueError as error: print(error)\n"
+    )
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert "Expected a connection to the hub, and there is none" in result.stdout
+    assert "resolve/main/config.json" in result.stdout
+    assert "Received: 'timm/seresnet18.x'" in result.stdout
+
+
+def test_a_name_that_is_not_on_the_hub(hub):
+    with pytest.raises(
+        ValueError,
+        match=r"on the hub\. Did you mean .*seresnet50\.a1_in1k.*Received: .*a9_in1k'",
+    ):
+        weights.info("timm/seresnet50.a9_in1k")
+    model = small("se_resnet18")
+    before = values(model)
+    with pytest.raises(ValueError, match=r"on the hub.*Received: .*a9_in1k'"):
+        weights.load(model, "timm/seresnet18.a9_in1k")
+    assert_same(values(model), before)
+
+
+def test_a_repository_without_safetensors(hub):
+    (hub[0] / "model.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"a file model\.safetensors.*Received: "):
+        weights.load(small("se_resnet18"), NAME)
+
+
+def test_the_download_breaks_off(monkeypatch):
+    def download(repo_id, filename):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    with pytest.raises(ValueError, match=r"failed: disk full\. Received: "):
+        weights.load(small("se_resnet18"), NAME)
+
+
+@pytest.mark.parametrize(
+    "name", ["timm/seresnet50", "timm/", "timm/seresnet50.", "timm/a/b.c", "timm/a b.c"]
+)
+def test_no_tag(name, hub):
+    with pytest.raises(ValueError, match=r"a network and a tag.*Received: "):
+        weights.info(name)
+    assert not hub[1]
+
+
+def test_a_network_that_is_not_here(hub):
+    with pytest.raises(ValueError, match=r"'vit_base' is none\. Received: "):
+        weights.info("timm/vit_base.in1k")
+    assert not hub[1]
+
+
+def test_weights_without_a_copy_on_the_hub(hub):
+    name = "timm/legacy_seresnet50.in1k"
+    assert weights.info(name).file.endswith("/se_resnet50-ce0d4300.pth")
+    with pytest.raises(
+        ValueError, match=r"Download https://.*se_resnet50-ce0d4300\.pth"
+    ):
+        weights.load(small("se_resnet18"), name)
+    assert not hub[1]
+
+
+def test_a_model_of_another_network(hub):
+    with pytest.raises(ValueError, match=r"They fit 'se_resnet18'\. Received: .*timm/"):
+        weights.load(small("se_resnet34"), NAME)
+
+
+def test_a_model_of_another_network_with_the_same_weights(tmp_path, monkeypatch):
+    """The name on the hub tells networks apart that the weights do not."""
+    path = tmp_path / "model.safetensors"
+    state = timm_zeros("se_resnet50")
+    save_file(state, path)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *_: str(path))
+    model = small("se_resnet50_caffe", include_top=False)
+    with pytest.raises(ValueError, match=r"They fit 'se_resnet50'\. Received"):
+        weights.load(model, "timm/seresnet50.a1_in1k")
+
+
+@pytest.mark.parametrize("package", ["safetensors", "huggingface_hub"])
+def test_a_package_is_missing(package, hub, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ValueError, match=f"`pip install .*{package}"):
+        weights.load(small("se_resnet18"), NAME)
+
+
+def test_table():
+    for source, info in weights.PUBLISHED.items():
+        assert info.source == source
+        assert info.licence
+        assert info.preprocessing
+        assert len(info.networks) == 1
