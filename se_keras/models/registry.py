@@ -20,6 +20,7 @@ class ModelEntry:
             output_stride)` returns the feature maps by name, the last one last.
         spec: Row of the family's table, which `features` reads.
         preprocessing: The images that it expects.
+        twin: Name of the same network with SE, or without.
         squeeze_excite: The SE layer of the network, a callable that takes the
             arguments of a layer; `None` in a plain network.
         head: What stands between the last feature map and the classifier:
@@ -34,6 +35,7 @@ class ModelEntry:
     features: Callable
     spec: object
     preprocessing: Preprocessing
+    twin: str
     squeeze_excite: Callable | None = None
     head: Callable | None = None
     pretrained: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
@@ -76,8 +78,8 @@ def register(
     if has_se_name:
         names = (f"{name}_plain", name)
         constructors = (f"{constructor}Plain", constructor)
-    for name, constructor, layer in zip(
-        names, constructors, (None, squeeze_excite), strict=True
+    for name, twin, constructor, layer in zip(
+        names, reversed(names), constructors, (None, squeeze_excite), strict=True
     ):
         if name in _ENTRIES:
             raise ValueError(f"Model {name!r} is registered already.")
@@ -87,6 +89,7 @@ def register(
             features,
             spec,
             preprocessing,
+            twin,
             layer,
             head,
             pretrained or {},

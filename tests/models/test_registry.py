@@ -11,8 +11,8 @@ from se_keras.models.preprocessing import IMAGENET
     ("pattern", "names"),
     [
         (
-            "se_resnet1*",
-            ["se_resnet18", "se_resnet101", "se_resnet110", "se_resnet152"],
+            "se_resnet1*[0-9]",
+            [f"se_resnet{depth}" for depth in (18, 101, 110, 152, 164)],
         ),
         ("resnet5?", ["resnet50", "resnet56"]),
         ("nothing*", []),
@@ -23,14 +23,18 @@ def test_list_models(pattern, names):
 
 
 def test_every_network_has_a_twin():
-    names = set(list_models())
-    assert {"resnet50", "se_resnet50", "resnet20", "se_resnet20"} < names
-    for name in names:
-        entry = registry.lookup(name)
-        twin = name.removeprefix("se_") if entry.squeeze_excite else f"se_{name}"
+    named_with_se = {"senet154": "senet154_plain", "resnetrs50": "resnetrs50_plain"}
+    twins = {name: registry.lookup(name).twin for name in list_models()}
+    assert named_with_se.items() < twins.items()
+    for name, twin in twins.items():
+        assert twins[twin] == name
+        entry, other = registry.lookup(name), registry.lookup(twin)
         assert entry.name == name
-        assert name.startswith("se_") == (entry.squeeze_excite is not None)
-        assert twin in names
+        assert (entry.squeeze_excite is None) != (other.squeeze_excite is None)
+        assert (entry.features, entry.spec) == (other.features, other.spec)
+        if name.startswith("se_"):
+            assert entry.squeeze_excite
+            assert twin == name.removeprefix("se_")
 
 
 @pytest.mark.parametrize(
