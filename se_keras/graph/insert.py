@@ -44,6 +44,23 @@ ARCHITECTURES = (
         r"stage\d+_block\d+_bn\d",
         r"(?P<block>stage\d+_block\d+)_bn\d",
     ),
+    Architecture(
+        "the pre-activation ResNets of se_keras",
+        r"stage\d+_block\d+_preact\d_bn",
+        r"(?P<block>stage\d+_block\d+)_conv\d",
+    ),
+    # The mix of the branches is what is added.
+    Architecture(
+        "the Shake-Shake networks of se_keras",
+        r"stage\d+_block\d+_shake",
+        r"stage\d+_block\d+_shake",
+    ),
+    Architecture("the VGGs of se_keras", r"stage5_relu1", r"stage\d_relu\d"),
+    Architecture(
+        "BN-Inception of se_keras",
+        r"inception_\d[a-e]_concat",
+        r"inception_\d[a-e]_concat",
+    ),
     # The concatenations of all modules, those with stride included.
     Architecture("InceptionV3", r"mixed\d+", r"mixed\d+"),
     # Residual blocks: the linear convolution, whose scaled output is added. The three

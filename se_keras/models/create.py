@@ -110,6 +110,14 @@ def create_model(
         raise ValueError(
             f"Argument `pooling` must be one of {POOLINGS}. Received: {pooling!r}"
         )
+    if weights == "imagenet" and weights not in entry.pretrained:
+        names = [name for name in list_models() if lookup(name).pretrained]
+        raise ValueError(
+            f"The weights 'imagenet' are for {', '.join(names)}. For other networks of "
+            "keras.applications put SE into the model: "
+            "add_squeeze_excite(keras.applications.ResNet50(weights='imagenet')). "
+            f"Received: weights='imagenet' for {entry.name!r}"
+        )
     if pyramid and (include_top or pooling):
         raise ValueError(
             "Argument `pyramid` needs include_top=False and pooling=None. "

@@ -188,6 +188,13 @@ def _bottleneck(spec, blocks, x, se, place):
     x = blocks.norm(x, f"{name}_bn2")
     x = blocks.relu(x, f"{name}_relu2")
     if anti_alias:
+        if any(side and side % 2 for side in blocks.sides(x)):
+            # The pool would drop a row that the shortcut's pool keeps.
+            raise ValueError(
+                "The anti-aliased networks halve feature maps of even size only: height "
+                "and width of images must be multiples of 32. Received: a feature map "
+                f"of shape {x.shape} before {name}_aa"
+            )
         x = blocks.avg_pool(x, 2, 2, f"{name}_aa")
     x = se("inside", x)
     x = blocks.conv(x, 4 * place.width, 1, f"{name}_conv3")

@@ -170,3 +170,8 @@ def test_every_layer_name_says_where_it_is(name, stages):
     assert (first, pool, classifier) == ("image", "avg_pool", "predictions")
     places = {layer.split("_")[0] for layer in body}
     assert places == {"stem", *(f"stage{stage}" for stage in stages)}
+
+
+def test_anti_aliased_networks_refuse_odd_feature_maps():
+    with pytest.raises(ValueError, match=r"multiples of 32.*Received: .*6, 9"):
+        create_model("se_resnetaa50d", input_shape=(96, 144, 3))
