@@ -2,8 +2,8 @@
 
     python benchmarks/costs.py > costs.md
 
-Prints the tables of docs/networks.md: parameters and multiply-adds of one image, counted
-from the built networks by `se_keras.analysis.complexity`.
+Prints the tables of docs/networks.md: parameters and multiply-adds of one image, as
+`se_keras.analysis.complexity` counts them in the built networks.
 """
 
 import gc

@@ -191,9 +191,9 @@ def _bottleneck(spec, blocks, x, se, place):
         if any(side and side % 2 for side in blocks.sides(x)):
             # The pool would drop a row that the shortcut's pool keeps.
             raise ValueError(
-                "The anti-aliased networks halve feature maps of even size only: height "
-                "and width of images must be multiples of 32. Received: a feature map "
-                f"of shape {x.shape} before {name}_aa"
+                "The anti-aliased networks halve feature maps of even size only: "
+                "height and width of images must be multiples of 32. Received: a "
+                f"feature map of shape {x.shape} before {name}_aa"
             )
         x = blocks.avg_pool(x, 2, 2, f"{name}_aa")
     x = se("inside", x)
