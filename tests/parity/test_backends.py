@@ -1,13 +1,15 @@
-"""The tests of the layers, on the backends of Keras that are not the default."""
+"""Layers and networks on the backends of Keras that are not the default."""
 
 import os
 import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from tests.helpers import ROOT, require
+from se_keras import list_models
+from tests.helpers import ROOT, relative_error, require
 
 pytestmark = pytest.mark.parity
 
@@ -24,3 +26,31 @@ def test_layers_on_backend(backend):
     assert run.returncode == 0, run.stdout + run.stderr
     assert re.search(rf"^keras: .* on {backend}$", run.stdout, re.MULTILINE)
     assert int(re.search(r"(\d+) passed", run.stdout)[1]) > 0
+
+
+def outputs(backend, folder):
+    """Returns what every network answers on a backend, by name."""
+    file = folder / f"{backend}.npz"
+    subprocess.run(
+        [sys.executable, "-m", "tests.parity.backend_outputs", file, *list_models()],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        cwd=ROOT,
+        check=True,
+    )
+    return np.load(file)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    return outputs("tensorflow", tmp_path_factory.mktemp("outputs"))
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_networks_on_backend(backend, expected, tmp_path):
+    require(backend)
+    found = outputs(backend, tmp_path)
+    for name in list_models():
+        one, other = expected[name]
+        # Else the weights would hide the images, and with them an error.
+        assert relative_error(one, other) > 0.02, name
+        assert relative_error(found[name], expected[name]) < 1e-4, name
