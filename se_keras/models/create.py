@@ -92,7 +92,9 @@ def create_model(
 
     Returns:
         An `ImageModel`: a functional `keras.Model` with `preprocessing`, the images
-        that it expects, and `class_names`.
+        that it expects, and `class_names`. Make models of parts of the deepest networks
+        (more than about 200 layers) with `se_keras.models.ImageModel(inputs, outputs)`:
+        `keras.Model` stops at Python's limit of recursion there.
 
     Raises:
         ValueError: On an unknown name (with the nearest ones) or a bad argument.

@@ -69,7 +69,8 @@ def small_images(network):
 def vectors(network, x):
     """Returns what the classifier sees."""
     tensor = network.get_layer("predictions").input
-    return to_numpy(keras.Model(network.input, tensor)(x, training=False))
+    # A plain `keras.Model` stops at Python's recursion limit in the deepest ones.
+    return to_numpy(ImageModel(network.input, tensor)(x, training=False))
 
 
 @each(NETWORKS)
