@@ -3,7 +3,8 @@
 import collections
 import copy
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import keras
@@ -156,6 +157,53 @@ class Graph:
         self._config["layers"].insert(position, entry)
         self._entries[layer.name] = entry
 
+    def call(self, layer: keras.Layer, inputs) -> Ref:
+        """Adds a call of a new layer.
+
+        Args:
+            layer: A layer with one output, with a name that the graph does not have.
+                Its config goes into the graph, not the layer itself.
+            inputs: The tensors that it takes: a `Ref` or a list of them.
+
+        Returns:
+            Its output.
+        """
+        if layer.name in self._entries:
+            raise ValueError(
+                "Expected a layer whose name is new to the model. "
+                f"Received: {layer.name!r}"
+            )
+        refs = inputs if isinstance(inputs, list) else [inputs]
+        tensors = [self._tensor(ref) for ref in refs]
+        output = Ref(layer.name)
+        specs = [self.spec(ref) for ref in refs]
+        spec = layer.compute_output_spec(
+            specs if isinstance(inputs, list) else specs[0]
+        )
+        self._specs[output] = (spec.shape, spec.dtype)
+        arguments = tensors if isinstance(inputs, list) else tensors[0]
+        entry = {
+            **keras.saving.serialize_keras_object(layer),
+            "name": layer.name,
+            "inbound_nodes": [{"args": (arguments,), "kwargs": {}}],
+        }
+        # Keras creates the calls in the order of the config, and passes over it again
+        # for those whose inputs come later.
+        places = [
+            self._config["layers"].index(self._entries[r.operation]) for r in refs
+        ]
+        self._config["layers"].insert(max(places) + 1, entry)
+        self._entries[layer.name] = entry
+        return output
+
+    def configure(self, name: str, **config) -> None:
+        """Changes arguments of a layer; its outputs must keep their shapes."""
+        self._entries[name]["config"].update(config)
+
+    def remove(self, name: str) -> None:
+        """Takes out an operation whose outputs nothing takes."""
+        self._config["layers"].remove(self._entries.pop(name))
+
     def bypass(self, name: str) -> None:
         """Takes out an operation that has one input and one output."""
         for call, inputs in enumerate(self.inputs(name)):
@@ -165,7 +213,7 @@ class Graph:
                     f"{name!r} with {len(inputs)} inputs"
                 )
             self.replace(Ref(name, call), inputs[0])
-        self._config["layers"].remove(self._entries.pop(name))
+        self.remove(name)
 
     def replace(self, old: Ref, new: Ref) -> None:
         """Makes all that took the tensor `old` take `new`."""
@@ -181,11 +229,13 @@ class Graph:
             lambda ref, _: new if ref == old else ref
         )
 
-    def build(self, name: str | None = None) -> keras.Model:
+    def build(self, name: str | None = None, weights: Mapping = MappingProxyType({})):
         """Builds the graph.
 
         Args:
             name: Name of the new model. Defaults to that of the old one.
+            weights: Arrays for the layers that have others than in the old model, by
+                the name of the layer.
 
         Returns:
             A model of the same class, not compiled, with layers of its own. Those that
@@ -198,7 +248,9 @@ class Graph:
         # Whoever holds the layers needs no registration of their classes.
         with keras.saving.custom_object_scope(_custom_objects(self.model)):
             model = type(self.model).from_config(config)
-        copy_state(self.model, model)
+        copy_state(self.model, model, without=weights)
+        for layer, arrays in weights.items():
+            model.get_layer(layer).set_weights(arrays)
         return model
 
     def _tensor(self, ref: Ref) -> dict:
@@ -259,11 +311,14 @@ def is_functional(operation) -> bool:
     return isinstance(operation, keras.Model) and hasattr(operation, "operations")
 
 
-def copy_state(source: keras.Model, target: keras.Model) -> None:
+def copy_state(
+    source: keras.Model, target: keras.Model, without: Container[str] = ()
+) -> None:
     """Copies what the layers of a model have learnt to those of the same name.
 
     That is every variable (weights, statistics, states of random generators), whether
-    it is trainable, and the vocabulary of a lookup layer.
+    it is trainable, and the vocabulary of a lookup layer. Layers with names in
+    `without` keep what they have.
 
     Raises:
         ValueError: If the variables of two layers of the same name differ in shape, or
@@ -280,7 +335,7 @@ def copy_state(source: keras.Model, target: keras.Model) -> None:
                     f"({weight.path}), which their copies would not have. Received: a "
                     f"model named {source.name!r}"
                 )
-        if layer.name not in twins:
+        if layer.name not in twins or layer.name in without:
             continue
         if is_functional(layer) or isinstance(layer, keras.Sequential):
             copy_state(layer, twins[layer.name])
