@@ -36,7 +36,10 @@ def main():
     costs = {}
     output, sys.stdout = sys.stdout, sys.stderr  # the progress bar is not the table
     for name in names:
-        costs[name] = analysis.complexity(create_model(name))
+        cifar = lookup(name).preprocessing.size == (32, 32)
+        costs[name] = analysis.complexity(
+            create_model(name, classes=10 if cifar else 1000)
+        )
         keras.backend.clear_session()
         gc.collect()
         progress.add(1)

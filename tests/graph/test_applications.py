@@ -12,7 +12,7 @@ from se_keras import layers
 from se_keras.graph import add_squeeze_excite, remove_squeeze_excite
 from se_keras.graph.rewrite import Graph, Ref
 from tests.graph.tools import as_in_a_file, gates
-from tests.helpers import relative_error, to_numpy
+from tests.helpers import relative_error, run_large, to_numpy
 
 NETWORKS = {
     name: function
@@ -74,11 +74,31 @@ PARAMETERS = {
     "ResNet50": 2_514_944 + 16_048,
 }
 
-QUICK = ("InceptionV3", "MobileNet", "ResNet50", "VGG16")
-EACH_NETWORK = [
-    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
-    for name in sorted(NETWORKS)
-]
+QUICK = ("MobileNet", "ResNet50", "VGG16")
+# The smallest of each of the other families; the others are the same layers again.
+SMALL = (
+    "ConvNeXtTiny",
+    "DenseNet121",
+    "EfficientNetB0",
+    "EfficientNetV2B0",
+    "InceptionResNetV2",
+    "InceptionV3",
+    "MobileNetV2",
+    "MobileNetV3Large",
+    "MobileNetV3Small",
+    "NASNetMobile",
+    "ResNet50V2",
+    "Xception",
+)
+
+
+def marks(name):
+    if name in QUICK:
+        return ()
+    return pytest.mark.slow if name in SMALL else (pytest.mark.slow, run_large)
+
+
+EACH_NETWORK = [pytest.param(name, marks=marks(name)) for name in sorted(NETWORKS)]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What holds for every network of the registry."""
 
 import gc
+import math
 
 import keras
 import numpy as np
@@ -10,7 +11,8 @@ from se_keras import create_model, list_models
 from se_keras.layers.gate import Gate
 from se_keras.models import ImageModel
 from se_keras.models.registry import lookup
-from tests.helpers import relative_error, to_numpy
+from se_keras.weights import inventory
+from tests.helpers import relative_error, run_large, to_numpy
 from tests.models.tools import SHAPE, images, outputs, randomize
 
 # A shallow network of each family whose layers TensorFlow compiles quickly: grouped
@@ -29,17 +31,25 @@ QUICK = (
 
 
 NETWORKS = list_models()
+LARGE = {
+    name
+    for name, network in inventory.networks().items()
+    if sum(math.prod(slot.shape) for slot in network.slots) > 60_000_000
+}
 WITH_SE = [name for name in NETWORKS if lookup(name).squeeze_excite]
 
 
 def each(names):
     """Returns a decorator of tests of `network`; all but the quick ones are slow."""
     assert set(QUICK) <= set(NETWORKS)
-    parameters = [
-        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
-        for name in names
-    ]
+    parameters = [pytest.param(name, marks=_marks(name)) for name in names]
     return pytest.mark.parametrize("network", parameters, indirect=True)
+
+
+def _marks(name):
+    if name in QUICK:
+        return ()
+    return (pytest.mark.slow, run_large) if name in LARGE else pytest.mark.slow
 
 
 def small(name):
