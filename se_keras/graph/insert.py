@@ -14,6 +14,15 @@ from se_keras.layers.gate import Gate
 
 RATIO = 16
 
+# Layers of tokens, whose features are always the last axis, and layers behind which
+# the layout of what came before says nothing.
+CHANNELS_LAST = (
+    keras.layers.Dense,
+    keras.layers.EinsumDense,
+    keras.layers.MultiHeadAttention,
+)
+REARRANGING = (keras.layers.Permute, keras.layers.Reshape, keras.layers.RepeatVector)
+
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
@@ -113,7 +122,8 @@ def add_squeeze_excite(
 
     The copy has the layers of the model under their names, with the same weights and
     flags, and after layer `NAME` a gate `NAME_se` in the layout and precision of that
-    layer. The model itself stays as it is.
+    layer. The model itself stays as it is. If it is frozen, its layers are frozen in
+    the copy too, and the gates train.
 
     Where SE sits by itself, `after=None`:
 
@@ -331,10 +341,7 @@ def _gate_at(graph: Graph, place: str, prototype: Gate) -> tuple[str, Gate]:
     """Returns a place and the gate for it."""
     before = list(graph.upstream(place))
     policy = next(op.dtype_policy for op in before if hasattr(op, "dtype_policy"))
-    data_format = next(
-        (op.data_format for op in before if hasattr(op, "data_format")),
-        keras.config.image_data_format(),
-    )
+    data_format = _data_format(before)
     name = f"{place}_se"
     if name in graph.operations:
         raise ValueError(
@@ -344,6 +351,22 @@ def _gate_at(graph: Graph, place: str, prototype: Gate) -> tuple[str, Gate]:
     _check_output(graph, place, data_format)
     layer = copy_gate(prototype, name=name, dtype=policy, data_format=data_format)
     return place, layer
+
+
+def _data_format(before: Iterable[keras.Operation]) -> str:
+    """Returns the layout of what an operation returns.
+
+    Args:
+        before: The operation and those before it, the nearest first.
+    """
+    for operation in before:
+        if hasattr(operation, "data_format"):
+            return operation.data_format
+        if isinstance(operation, CHANNELS_LAST):
+            return "channels_last"
+        if isinstance(operation, REARRANGING):
+            break
+    return keras.config.image_data_format()
 
 
 def _check_output(graph: Graph, place: str, data_format: str) -> None:

@@ -3,8 +3,8 @@
 import collections
 import copy
 import tempfile
+import types
 from collections.abc import Container, Iterator, Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 import keras
@@ -67,7 +67,8 @@ class Graph:
                 "graph of the model. Pass `keras.Model(model.input, model.output)` in "
                 f"its place. Received: a model named {model.name!r}"
             )
-        self._config["trainable"] = model.trainable
+        # True would make layers trainable that are frozen each for itself.
+        self._config["trainable"] = None if model.trainable else False
         self._entries = {entry["name"]: entry for entry in self._config["layers"]}
         self._specs = {
             _ref(tensor): (tensor["config"]["shape"], tensor["config"]["dtype"])
@@ -156,6 +157,8 @@ class Graph:
         position = self._config["layers"].index(self._entries[name]) + 1
         self._config["layers"].insert(position, entry)
         self._entries[layer.name] = entry
+        # The layers of a frozen model stay frozen, each for itself; the new one is not.
+        self._config["trainable"] = None
 
     def call(self, layer: keras.Layer, inputs) -> Ref:
         """Adds a call of a new layer.
@@ -229,7 +232,11 @@ class Graph:
             lambda ref, _: new if ref == old else ref
         )
 
-    def build(self, name: str | None = None, weights: Mapping = MappingProxyType({})):
+    def build(
+        self,
+        name: str | None = None,
+        weights: Mapping[str, list] = types.MappingProxyType({}),
+    ) -> keras.Model:
         """Builds the graph.
 
         Args:
@@ -245,8 +252,9 @@ class Graph:
         config = copy.deepcopy(self._config)
         if name is not None:
             config["name"] = name
-        # Whoever holds the layers needs no registration of their classes.
-        with keras.saving.custom_object_scope(_custom_objects(self.model)):
+        copiers = _name_copiers(config["layers"], self.operations)
+        # For what is inside submodels, classes by name must do.
+        with keras.saving.custom_object_scope(_custom_objects(self.model) | copiers):
             model = type(self.model).from_config(config)
         copy_state(self.model, model, without=weights)
         for layer, arrays in weights.items():
@@ -366,16 +374,84 @@ def _copy_layer_state(source: keras.Layer, target: keras.Layer) -> None:
         target.finalize_state()
 
 
+def _name_copiers(entries: list[dict], operations: dict) -> dict:
+    """Makes the config of a graph copy what it would not find by name.
+
+    Whoever holds the layers needs no registration of their classes, which may even
+    have one name in common, nor of the functions that they call.
+
+    Returns:
+        Classes by the name that the config has for them now.
+    """
+    copiers = {}
+    for entry in entries:
+        operation = operations.get(entry["name"])
+        if operation is None or isinstance(operation, keras.Model):
+            continue
+        functions = {
+            key: value
+            for key, value in vars(operation).items()
+            if key in entry["config"]
+            and isinstance(value, types.FunctionType)
+            and not value.__module__.startswith("keras.")
+        }
+        if functions or not type(operation).__module__.startswith("keras."):
+            key = f"copy of {entry['name']}"
+            entry["class_name"] = entry["registered_name"] = key
+            copiers[key] = _copier(operation, functions)
+    return copiers
+
+
+def _copier(operation: keras.Operation, functions: dict) -> type:
+    """Returns a class whose `from_config` makes a copy of an operation."""
+
+    class Copier:
+        @classmethod
+        def from_config(cls, config):
+            config = {**config, **functions}
+            if isinstance(operation, keras.layers.Lambda):
+                # Its own `from_config` takes functions for code from a file.
+                return keras.layers.Lambda(
+                    operation.function,
+                    vars(operation)["_output_shape"],
+                    arguments=operation.arguments,
+                    name=config["name"],
+                    dtype=operation.dtype_policy,
+                )
+            return type(operation).from_config(config)
+
+    return Copier
+
+
 def _custom_objects(model: keras.Model) -> dict:
-    """Returns the classes of a model's layers that are not Keras's own, by name."""
+    """Returns the classes in submodels that are not Keras's own, by name.
+
+    Raises:
+        ValueError: If two of them have one name.
+    """
     found = {}
-    for operation in getattr(model, "operations", model.layers):
-        if isinstance(operation, keras.Model):
-            found |= _custom_objects(operation)
-        kind = type(operation)
-        if not kind.__module__.startswith("keras."):
-            found[keras.saving.get_registered_name(kind)] = kind
+    for submodel in model.layers:
+        if not isinstance(submodel, keras.Model):
+            continue
+        inside = [type(layer) for layer in submodel.layers]
+        for kind in inside:
+            if not kind.__module__.startswith("keras."):
+                _add_class(found, keras.saving.get_registered_name(kind), kind, model)
+        for name, kind in _custom_objects(submodel).items():
+            _add_class(found, name, kind, model)
+        if not type(submodel).__module__.startswith("keras."):
+            kind = type(submodel)
+            _add_class(found, keras.saving.get_registered_name(kind), kind, model)
     return found
+
+
+def _add_class(found: dict, name: str, kind: type, model: keras.Model) -> None:
+    if found.setdefault(name, kind) is not kind:
+        raise ValueError(
+            f"Two classes in submodels are called {name!r}; register them with "
+            "`keras.saving.register_keras_serializable(package=...)`. "
+            f"Received: a model named {model.name!r}"
+        )
 
 
 def _ref(tensor: dict) -> Ref:

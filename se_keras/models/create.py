@@ -136,7 +136,7 @@ def create_model(
     se_arguments = {"ratio": ratio, "squeeze": squeeze, "gate_activation": gate}
     apply = _apply(entry, attention, se_arguments, data_format, dtype)
     blocks = Blocks(data_format, dtype, entry.spec.bn_momentum, entry.spec.bn_epsilon)
-    attention = Attention(apply, placement, stages)
+    attention = Attention(apply, placement, _stages(stages))
     options = _options(entry, output_stride)
     maps = _features(entry, blocks, image, attention, options)
     x = maps if pyramid else list(maps.values())[-1]
@@ -238,14 +238,25 @@ def _image_size(shape, data_format):
 
 def _features(entry, blocks, image, attention, options) -> dict:
     """Returns the feature maps of the network; every gate must find a place."""
-    names = []
+    names, stages = [], set()
 
     def apply(x, name):
         names.append(name)
         return attention.apply(x, name)
 
     counting = dataclasses.replace(attention, apply=attention.apply and apply)
-    maps = entry.features(entry.spec, blocks, image, counting, **options)
+
+    def offer(placement, x, *, stage, name):
+        stages.add(stage)
+        return counting(placement, x, stage=stage, name=name)
+
+    maps = entry.features(entry.spec, blocks, image, offer, **options)
+    unknown = set(attention.stages or ()) - stages
+    if unknown:
+        raise ValueError(
+            f"Argument `stages` must be stages of {entry.name!r}, which has "
+            f"{sorted(stages)}. Received: stages={attention.stages}"
+        )
     if attention.apply and not names:
         raise ValueError(
             f"Model {entry.name!r} has no place for a gate with these arguments. "
@@ -294,18 +305,33 @@ def _apply(entry, attention, se_arguments, data_format, dtype):
     return apply_layer(make, data_format, dtype)
 
 
+def _stages(stages):
+    """Returns the numbers of the stages as a tuple, or `None` for all."""
+    if stages is None:
+        return None
+    numbers_of = tuple(stages) if isinstance(stages, list | tuple | set | range) else ()
+    if not numbers_of or not all(
+        isinstance(n, numbers.Integral) and not isinstance(n, bool) for n in numbers_of
+    ):
+        raise ValueError(
+            "Argument `stages` must be None or numbers of stages, such as (1, 2). "
+            f"Received: stages={stages!r}"
+        )
+    return numbers_of
+
+
 def _options(entry, output_stride):
     """Returns the options of the family's builder that were asked for."""
     if output_stride is None:
         return {}
-    if "output_stride" not in inspect.signature(entry.features).parameters:
+    if getattr(entry.spec, "output_stride", 0) < max(OUTPUT_STRIDES):
         raise ValueError(
             f"Model {entry.name!r} has one output stride. "
-            f"Received: output_stride={output_stride}"
+            f"Received: output_stride={output_stride!r}"
         )
     if output_stride not in OUTPUT_STRIDES:
         raise ValueError(
             f"Argument `output_stride` must be one of {OUTPUT_STRIDES}. "
-            f"Received: output_stride={output_stride}"
+            f"Received: output_stride={output_stride!r}"
         )
     return {"output_stride": output_stride}

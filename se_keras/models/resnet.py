@@ -70,6 +70,16 @@ class ResNetSpec(NetworkSpec):
     anti_alias: bool = False
     relu_before_se: bool = False
 
+    @property
+    def stem_stride(self) -> int:
+        """Stride of the first stage's feature map."""
+        return self.stem.stride * (2 if self.stem.pool else 1)
+
+    @property
+    def output_stride(self) -> int:
+        """Stride of the last stage's feature map, without dilation."""
+        return self.stem_stride * 2 ** (len(self.depths) - 1)
+
 
 @dataclasses.dataclass(frozen=True)
 class Place:
@@ -93,7 +103,11 @@ class Place:
 
 
 def features(
-    spec: ResNetSpec, blocks: Blocks, x, attention: Attention, output_stride: int = 32
+    spec: ResNetSpec,
+    blocks: Blocks,
+    x,
+    attention: Attention,
+    output_stride: int | None = None,
 ) -> dict:
     """Applies the network up to the output of its last stage.
 
@@ -103,7 +117,7 @@ def features(
         x: Image tensor.
         attention: What enters each block.
         output_stride: Stride of the last feature map; below 32, later stages have
-            dilated convolutions in place of strides.
+            dilated convolutions in place of strides. Defaults to the network's own.
 
     Returns:
         The output of each stage by the name of its level: `P2` has stride 4 in the
@@ -111,7 +125,8 @@ def features(
     """
     residual, expansion = BLOCKS[spec.block]
     x = _stem(spec.stem, blocks, x)
-    net_stride = spec.stem.stride * (2 if spec.stem.pool else 1)
+    net_stride = spec.stem_stride
+    output_stride = output_stride or spec.output_stride
     level = int(math.log2(net_stride))
     outputs, dilation = {}, 1
     for stage, (depth, width) in enumerate(zip(spec.depths, spec.widths, strict=True)):
