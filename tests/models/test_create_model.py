@@ -215,7 +215,10 @@ def test_attention_callable_gets_the_place_and_returns_the_branch():
             r"`input_shape` must be \(channels, height, width\).*Received: ",
         ),
         ({"input_tensor": np.zeros((1, 32, 32, 3))}, "`input_tensor`.*ndarray"),
-        ({"weights": "imagenet"}, "weights 'imagenet' are for .*Received: weights='imagenet'"),
+        (
+            {"weights": "imagenet"},
+            "weights 'imagenet' are for .*Received: weights='imagenet'",
+        ),
     ],
 )
 def test_bad_argument(arguments, message):
