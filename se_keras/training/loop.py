@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
-from se_keras.errors import Interrupted, UsageError
+from se_keras.errors import InterruptionError, UsageError
 from se_keras.training.strategy import distribute_share, worker_of
 
 # Reading a result waits for the device; more often than this nobody can look.
@@ -143,7 +143,7 @@ class Trainer:
 
         Raises:
             UsageError: If a loss is not finite; no callback sees its epoch end.
-            Interrupted: After `request_stop`; `state` and `progress` can be saved.
+            InterruptionError: After `request_stop`; `state` can be saved.
         """
         self.progress = progress or Progress()
         self._unchecked = None
@@ -186,14 +186,14 @@ class Trainer:
             and `examples`, the number of images.
 
         Raises:
-            Interrupted: After `request_stop`.
+            InterruptionError: After `request_stop`.
         """
         totals = {}
         for batch in self._distribute(data):
             sums = self._run(self._evaluation_step, batch)
             totals = _add(totals, sums)
             if self._stops(sums):
-                raise Interrupted(f"In the evaluation after {self._place()}")
+                raise InterruptionError(f"In the evaluation after {self._place()}")
         return self._logs(totals) | {"examples": int(totals["examples"])}
 
     def train_step(self, batch) -> dict[str, tf.Tensor]:
@@ -219,7 +219,7 @@ class Trainer:
                 shown, logs = time.monotonic(), self._logs(totals)
             callbacks.on_train_batch_end(step, logs)
             if stops:
-                raise Interrupted(f"After {self._place()}")
+                raise InterruptionError(f"After {self._place()}")
         self._check_last()
         return self._logs(self.progress.totals)
 

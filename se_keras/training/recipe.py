@@ -9,7 +9,7 @@ from se_keras.data.augmentation import Augmentation
 from se_keras.errors import UsageError
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-STRATEGIES = ("auto", "mirrored", "none")
+STRATEGIES = ("auto", "mirrored", "multi_worker", "none", "tpu")
 EXPORTS = ("saved_model", "tflite")
 SCHEDULES = ("step", "cosine")
 
@@ -53,12 +53,22 @@ class Recipe:
         label_smoothing: Share of each label that is spread over all classes.
         augmentation: What a training image goes through.
         precision: `"float32"`, `"mixed_float16"` or `"mixed_bfloat16"`.
-        strategy: `"auto"` and `"mirrored"` use all GPUs of this machine, or its CPU;
-            `"none"` uses one device without a strategy.
+        strategy: `"none"` uses one device without a strategy; `"mirrored"` all GPUs of
+            this machine, or its CPU; `"multi_worker"` those of several machines;
+            `"tpu"` a TPU; `"auto"` is `"multi_worker"` where a cluster is given and
+            `"mirrored"` elsewhere.
+        workers: Address `host:port` of each worker of a cluster; empty for the one in
+            the environment variable `TF_CONFIG`, or none.
+        worker_index: Number of this worker; 0 is the chief, which alone writes.
         sync_batch_norm: Whether batch norm takes its moments over all replicas.
         seed: Seed of weights, order and augmentation.
         exports: Which of `"saved_model"` and `"tflite"` to write at the end.
         workdir: Folder of the run; `None` for `runs/DATASET-MODEL`.
+        checkpoint_every: Steps between two checkpoints within an epoch; 0 for one at
+            the end of each epoch and no more.
+        keep_checkpoints: How many of the last checkpoints to keep, beside the best.
+        deterministic: Whether all operations give the same bits in each run, which
+            takes time; it holds for the whole process.
     """
 
     dataset: str
@@ -78,10 +88,15 @@ class Recipe:
     augmentation: Augmentation = Augmentation()  # noqa: RUF009 (frozen)
     precision: str = "float32"
     strategy: str = "auto"
+    workers: tuple[str, ...] = ()
+    worker_index: int | None = None
     sync_batch_norm: bool = False
     seed: int = 0
     exports: tuple[str, ...] = EXPORTS
     workdir: str | None = None
+    checkpoint_every: int = 0
+    keep_checkpoints: int = 2
+    deterministic: bool = False
 
     def __post_init__(self):
         _require_choice("precision", self.precision, PRECISIONS)
@@ -89,11 +104,23 @@ class Recipe:
         _require_choice("schedule", self.schedule, SCHEDULES)
         for export in self.exports:
             _require_choice("exports", export, EXPORTS)
-        for name in ("epochs", "batch_size", "image_size", "learning_rate"):
+        for name in (
+            "epochs",
+            "batch_size",
+            "image_size",
+            "learning_rate",
+            "keep_checkpoints",
+        ):
             value = getattr(self, name)
             _require(0 < value < math.inf, "a positive", name, value)
         _require(self.seed < 2**32, "less than 2**32 for", "seed", self.seed)
-        for name in ("weight_decay", "momentum", "warmup_epochs", "seed"):
+        for name in (
+            "weight_decay",
+            "momentum",
+            "warmup_epochs",
+            "seed",
+            "checkpoint_every",
+        ):
             _require(
                 getattr(self, name) >= 0, "0 or more for", name, getattr(self, name)
             )
