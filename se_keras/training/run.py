@@ -16,8 +16,8 @@ from se_keras.files import replacing, write_json
 from se_keras.models import Preprocessing, create_model
 from se_keras.models.registry import lookup
 from se_keras.training.loop import Trainer
+from se_keras.training.optimizer import l2_penalty, make_optimizer
 from se_keras.training.recipe import Recipe
-from se_keras.training.schedule import make_schedule
 from se_keras.training.strategy import check_batch_size, make_strategy
 from se_keras.training.workdir import MetricsFile, WorkDir, versions
 
@@ -64,6 +64,7 @@ def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dic
     checkpoint = tf.train.Checkpoint(
         model=trainer.model,
         optimizer=trainer.optimizer,
+        **({"average": trainer.average} if trainer.average else {}),
         epoch=tf.Variable(0),
         seconds=tf.Variable(0.0, dtype=tf.float64),
     )
@@ -78,7 +79,7 @@ def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dic
     training_seconds = float(checkpoint.seconds)
     images = recipe.epochs * run.steps_per_epoch * recipe.batch_size
     evaluation = trainer.evaluate(_evaluation_data(run))
-    network = _inference_network(run, trainer.model)
+    network = _inference_network(run, trainer.evaluated)
     exports = _export(run, network)
 
     report = {
@@ -120,7 +121,7 @@ def _prepare(recipe, strategy):
     with as_usage_errors(ValueError):
         entry = lookup(recipe.model)
     strategy = strategy or make_strategy(recipe.strategy)
-    check_batch_size(recipe.batch_size, strategy)
+    check_batch_size(recipe.batch_size, strategy, recipe.gradient_accumulation)
     workdir = WorkDir(recipe.workdir or f"runs/{recipe.dataset}-{recipe.model}", recipe)
     # Last of the checks, since it may download and prepare.
     source = open_source(recipe.dataset, recipe.data_dir)
@@ -142,18 +143,9 @@ def _trainer(run):
     recipe = run.recipe
     keras.utils.set_random_seed(recipe.seed)
     with run.strategy.scope():
-        model = _create(run, dtype=recipe.precision, classifier_activation=None)
-        if recipe.sync_batch_norm:
-            for layer in model.layers:
-                if isinstance(layer, keras.layers.BatchNormalization):
-                    layer.synchronized = True
-        optimizer = keras.optimizers.SGD(
-            make_schedule(recipe, run.steps_per_epoch),
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-        )
-        if recipe.precision == "mixed_float16":
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        model = _create_trained(run)
+        average = _create_trained(run) if recipe.ema else None
+        optimizer = make_optimizer(recipe, run.steps_per_epoch)
         # For the callbacks, which look for `model.optimizer`.
         model.compile(optimizer=optimizer)
     return Trainer(
@@ -162,9 +154,26 @@ def _trainer(run):
         run.strategy,
         classes=len(run.source.class_names),
         batch_size=recipe.batch_size,
-        weight_decay=recipe.weight_decay,
+        weight_decay=l2_penalty(recipe),
         label_smoothing=recipe.label_smoothing,
+        loss=recipe.loss,
+        target_threshold=recipe.target_threshold,
+        clip_norm=recipe.clip_norm,
+        accumulation=recipe.gradient_accumulation,
+        average=average,
+        average_momentum=recipe.ema or 0.0,
     )
+
+
+def _create_trained(run):
+    """Returns the network in the form that is trained: it returns logits."""
+    recipe = run.recipe
+    model = _create(run, dtype=recipe.precision, classifier_activation=None)
+    if recipe.sync_batch_norm:
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True
+    return model
 
 
 def _create(run, **kwargs):
