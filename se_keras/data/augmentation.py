@@ -20,6 +20,16 @@ class Augmentation:
         aspect: Range of the part's width / height, for `"resized"`.
         padding: Zeros on each side in pixels of the network's input, for `"padded"`.
         flip: Whether half of the images are mirrored left to right.
+        rotation: Largest angle in degrees by which an image is turned, either way.
+        jitter: Largest number added to all pixels of a channel, or taken from them.
+        operations: Operations of RandAugment on each image; 0 for none.
+        magnitude: Strength of the operations, in 0..10.
+        magnitude_std: Standard deviation of the strength.
+        erasing: Probability that a part of an image is erased.
+        mixup: Parameter of MixUp's Beta distribution; 0 for none.
+        cutmix: Parameter of CutMix's Beta distribution; 0 for none.
+        cutmix_share: Share of the batches that CutMix mixes, where MixUp does too.
+        repeats: How often an image is in an epoch, which then has fewer images.
     """
 
     crop: str = "resized"
@@ -27,6 +37,21 @@ class Augmentation:
     aspect: tuple[float, float] = (3 / 4, 4 / 3)
     padding: int = 4
     flip: bool = True
+    rotation: float = 0.0
+    jitter: float = 0.0
+    operations: int = 0
+    magnitude: float = 7.0
+    magnitude_std: float = 0.0
+    erasing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    cutmix_share: float = 0.5
+    repeats: int = 1
+
+    @property
+    def mixes(self) -> bool:
+        """Whether images are mixed; their labels then are shares of the classes."""
+        return bool(self.mixup or self.cutmix)
 
     def __post_init__(self):
         if self.crop not in CROPS:

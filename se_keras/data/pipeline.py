@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from se_keras.data.augmentation import Augmentation, augment
 from se_keras.data.images import centre_crop
+from se_keras.data.mixing import mix
 from se_keras.data.sources import ImageSource
 from se_keras.errors import UsageError
 from se_keras.models.preprocessing import Preprocessing
@@ -21,6 +22,8 @@ def training_batches(
     batch_size: int,
     seed: int,
     epoch: int,
+    first_step: int = 0,
+    on_bad_image: str = "fail",
 ) -> tf.data.Dataset:
     """Returns the batches of one epoch; the last, partial one is dropped.
 
@@ -34,10 +37,15 @@ def training_batches(
         batch_size: Images of a batch, over all replicas.
         seed: Seed of the run.
         epoch: Number of the epoch.
+        first_step: Batches to leave out at the start. The others are those of an
+            undisturbed epoch; images of the former are read and not decoded.
+        on_bad_image: `"fail"`.
 
     Returns:
         A data set of pairs: normalised images `(batch, height, width, channels)`,
-        float32, and labels `(batch,)`, integers.
+        float32, and labels: integers `(batch,)`, or shares of the classes
+        `(batch, classes)`, float32, where `augmentation.mixes`. It may go through
+        `strategy.experimental_distribute_dataset`.
     """
     examples = source.num_examples(source.train_split)
     epoch_seed = seed * 1_000_003 + epoch
@@ -48,7 +56,14 @@ def training_batches(
         image = augment(encoded, image_seed, augmentation, record)
         return record.normalize(image), label
 
-    return (
+    def mix_batch(step, batch):
+        images, labels = batch
+        # Images count up from 0, batches down from -1: no seed is used twice.
+        batch_seed = tf.random.experimental.stateless_fold_in([seed, epoch], -1 - step)
+        labels = tf.one_hot(labels, len(source.class_names))
+        return mix(images, labels, batch_seed, augmentation)
+
+    batches = (
         source.records(source.train_split, shuffle_seed=epoch_seed)
         .shuffle(
             min(examples, SHUFFLE_BUFFER),
@@ -56,14 +71,23 @@ def training_batches(
             reshuffle_each_iteration=False,
         )
         .enumerate()
+        .skip(first_step * batch_size)
         .map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(batch_size, drop_remainder=True)
-        .prefetch(tf.data.AUTOTUNE)
     )
+    if augmentation.mixes:
+        batches = batches.enumerate(first_step).map(
+            mix_batch, num_parallel_calls=tf.data.AUTOTUNE
+        )
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(_options())
 
 
 def evaluation_batches(
-    source: ImageSource, record: Preprocessing, *, batch_size: int
+    source: ImageSource,
+    record: Preprocessing,
+    *,
+    batch_size: int,
+    on_bad_image: str = "fail",
 ) -> tf.data.Dataset:
     """Returns the batches of the evaluation split; every image is there once.
 
@@ -74,10 +98,12 @@ def evaluation_batches(
         source: Where the images come from.
         record: What the network expects.
         batch_size: Images of a batch, over all replicas.
+        on_bad_image: `"fail"`.
 
     Returns:
         A data set of triples: normalised images `(batch, height, width, channels)`,
-        labels `(batch,)` and weights `(batch,)`, 1 or 0.
+        labels `(batch,)` and weights `(batch,)`, 1 or 0. It may go through
+        `strategy.experimental_distribute_dataset`.
     """
 
     def prepare(encoded, label):
@@ -95,7 +121,23 @@ def evaluation_batches(
         .concatenate(tf.data.Dataset.from_tensors(blank).repeat(missing))
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
+        .with_options(_options())
     )
+
+
+def _options():
+    """Returns the options under which several workers share the same batches.
+
+    A worker's part is taken from the finished batches. By files, TensorFlow's first
+    choice, workers would see other batches than one process does, and with fewer
+    files than workers it gives up.
+    """
+    options = tf.data.Options()
+    options.deterministic = True
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    return options
 
 
 def read_image(path: str | pathlib.Path, record: Preprocessing) -> tf.Tensor:

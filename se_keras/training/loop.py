@@ -5,19 +5,42 @@ is made of public parts: `strategy.run`, `strategy.reduce`, Keras's optimizers a
 callbacks.
 """
 
+import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import keras
 import tensorflow as tf
 
-from se_keras.errors import UsageError
+from se_keras.errors import Interrupted, UsageError
 from se_keras.training.losses import LOSSES, targets
 from se_keras.training.optimizer import decays
+from se_keras.training.strategy import distribute_share, worker_of
 
 # Reading a result waits for the device; more often than this nobody can look.
 PROGRESS_SECONDS = 0.2
+REMEDY = "lower the learning_rate, or try another precision"
+# Sums that are no sums over images.
+COUNTS = ("examples", "stopping")
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        epoch: Finished epochs: trained and evaluated.
+        step: Steps taken since.
+        totals: Sums over the images of these steps, as `Trainer.train_step` returns
+            them.
+        logs: What the last finished epoch logged; empty within an epoch.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    totals: Mapping[str, float | tf.Tensor] = dataclasses.field(default_factory=dict)
+    logs: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 class Trainer:
@@ -46,6 +69,7 @@ class Trainer:
     Attributes:
         frozen: Whether the epochs to come train the variables that are trainable now,
             when less of them are than at the start.
+        progress: How far the last `fit` is.
     """
 
     def __init__(
@@ -91,27 +115,60 @@ class Trainer:
             average.set_weights(model.get_weights())
         with strategy.scope():
             optimizer.build(model.trainable_variables)
+        self.progress = Progress()
+        self._workers = worker_of(strategy).count
+        self._unchecked = None
+        self._stop_wanted = False
+        # In the graph of a step, so that all workers hear of it in the same step.
+        self._stop_here = tf.Variable(0.0)
+
+    @property
+    def state(self) -> dict[str, list[keras.Variable]]:
+        """All that training changes: of the model, random states too, and optimizer."""
+        average = {"average": list(self.average.variables)} if self.average else {}
+        return {
+            "model": list(self.model.variables),
+            "optimizer": list(self.optimizer.variables),
+            **average,
+        }
+
+    def request_stop(self) -> None:
+        """Makes `fit` end after the step that is running; callable from a signal."""
+        self._stop_wanted = True
+
+    def prepare_to_save(self) -> None:
+        """Makes `state` and `progress` fit to be saved.
+
+        Raises:
+            UsageError: If the last loss or a weight is not finite.
+        """
+        self._check_last()
+        if self.strategy.num_replicas_in_sync > 1:
+            self._average_statistics()
+        if not self._all_finite():
+            raise UsageError(f"Weights are not finite after {self._place()}: {REMEDY}")
 
     def fit(
         self,
-        training_data: Callable[[int], tf.data.Dataset],
+        training_data: Callable[[int, int], tf.data.Dataset],
         evaluation_data: tf.data.Dataset,
         *,
         steps_per_epoch: int,
         epochs: int,
-        initial_epoch: int = 0,
+        progress: Progress | None = None,
         callbacks: list[keras.callbacks.Callback] = (),
         verbose: int = 1,
     ) -> dict[str, list[float]]:
         """Trains for some epochs, each followed by an evaluation.
 
         Args:
-            training_data: Callable of an epoch's number that returns its batches:
-                pairs of images and labels, integers or shares of the classes.
+            training_data: Callable of an epoch's number and of the steps to leave out
+                at its beginning that returns its batches: pairs of images and
+                labels, integers or shares of the classes. With several workers, this worker's share of each batch.
             evaluation_data: Batches for `evaluate`.
             steps_per_epoch: Batches of an epoch.
             epochs: Number of the epoch at which to stop.
-            initial_epoch: Number of the first epoch.
+            progress: Where to begin. Defaults to the beginning.
             callbacks: Keras callbacks; they see the logs of Keras's `fit`.
             verbose: 1 for a progress bar, 2 for a line an epoch, 0 for silence.
 
@@ -119,8 +176,12 @@ class Trainer:
             The logs of each epoch, as in `keras.callbacks.History.history`.
 
         Raises:
-            UsageError: If the loss of an epoch is not finite; no callback sees it.
+            UsageError: If a loss is not finite; no callback sees its epoch end.
+            Interrupted: After `request_stop`; `state` and `progress` can be saved.
         """
+        self.progress = progress or Progress()
+        self._unchecked = None
+        first, logs = self.progress.epoch, None
         callbacks = keras.callbacks.CallbackList(
             list(callbacks),
             add_history=True,
@@ -131,42 +192,42 @@ class Trainer:
             steps=steps_per_epoch,
         )
         callbacks.on_train_begin()
-        for epoch in range(initial_epoch, epochs):
+        for epoch in range(first, epochs):
             callbacks.on_epoch_begin(epoch)
-            batches = self.strategy.experimental_distribute_dataset(
-                training_data(epoch)
-            )
-            logs = self._train_epoch(batches, callbacks)
-            if not math.isfinite(logs["loss"]):
-                # Before any callback saves what came of it.
-                raise UsageError(
-                    f"The loss is {logs['loss']} in epoch {epoch + 1}: lower the "
-                    "learning_rate, or try another precision"
-                )
+            data = training_data(epoch, self.progress.step)
+            logs = self._train_epoch(self._distribute(data), callbacks)
             if self.strategy.num_replicas_in_sync > 1:
                 self._average_statistics()
             evaluation = self.evaluate(evaluation_data)
             del evaluation["examples"]
             logs |= {f"val_{name}": value for name, value in evaluation.items()}
+            self.progress = Progress(epoch + 1, logs=dict(logs))
             callbacks.on_epoch_end(epoch, logs)
             if self.model.stop_training:
                 break
-        callbacks.on_train_end(logs if epochs > initial_epoch else None)
+        callbacks.on_train_end(logs)
         return self.model.history.history
 
     def evaluate(self, data: tf.data.Dataset) -> dict[str, float]:
         """Returns loss and accuracies over all images of weight 1.
 
         Args:
-            data: Batches of images, integer labels and weights.
+            data: Batches of images, integer labels and weights. With several workers,
+                this worker's share of each batch.
 
         Returns:
             `loss`, `accuracy`, `top5_accuracy` (where there are more than 5 classes)
             and `examples`, the number of images.
+
+        Raises:
+            Interrupted: After `request_stop`.
         """
-        totals = None
-        for batch in self.strategy.experimental_distribute_dataset(data):
-            totals = _add(totals, self._evaluation_step(batch))
+        totals = {}
+        for batch in self._distribute(data):
+            sums = self._run(self._evaluation_step, batch)
+            totals = _add(totals, sums)
+            if self._stops(sums):
+                raise Interrupted(f"In the evaluation after {self._place()}")
         return self._logs(totals) | {"examples": int(totals["examples"])}
 
     def train_step(self, batch) -> dict[str, tf.Tensor]:
@@ -175,18 +236,61 @@ class Trainer:
 
     def _train_epoch(self, batches, callbacks):
         train_step = self._train_frozen_step if self.frozen else self._train_step
-        totals, logs, shown = None, {}, 0.0
-        for step, batch in enumerate(batches):
+        logs, shown = {}, 0.0
+        for step, batch in enumerate(batches, self.progress.step):
             callbacks.on_train_batch_begin(step)
-            totals = _add(totals, train_step(batch))
+            sums = self._run(train_step, batch)
+            before, self._unchecked = self._unchecked, (self._place(step + 1), sums)
+            totals = _add(self.progress.totals, sums)
+            self.progress = dataclasses.replace(
+                self.progress, step=step + 1, totals=totals
+            )
+            # One step behind the device: it has work while the host waits for this.
+            stops = self._stop_wanted and self._workers == 1
+            if before:
+                self._check(*before)
+                stops = stops or self._stops(before[1])
             if time.monotonic() - shown > PROGRESS_SECONDS:
                 shown, logs = time.monotonic(), self._logs(totals)
             callbacks.on_train_batch_end(step, logs)
-        return self._logs(totals)
+            if stops:
+                raise Interrupted(f"After {self._place()}")
+        self._check_last()
+        return self._logs(self.progress.totals)
+
+    def _run(self, step, batch):
+        if self._stop_wanted:
+            self._stop_here.assign(1.0)
+        return step(batch)
+
+    def _stops(self, sums):
+        """Returns whether the run ends here, which all workers see in one step."""
+        if self._workers == 1:
+            return self._stop_wanted
+        return float(sums["stopping"]) > 0
+
+    def _check_last(self):
+        unchecked, self._unchecked = self._unchecked, None
+        if unchecked:
+            self._check(*unchecked)
+
+    def _check(self, place, sums):
+        loss = float(sums["loss"])
+        if not math.isfinite(loss):
+            raise UsageError(f"The loss is {loss} in {place}: {REMEDY}")
+
+    def _place(self, step=None):
+        step = self.progress.step if step is None else step
+        return f"step {step} of epoch {self.progress.epoch + 1}"
+
+    def _distribute(self, data):
+        if self._workers == 1:
+            return self.strategy.experimental_distribute_dataset(data)
+        return distribute_share(self.strategy, data)
 
     def _logs(self, totals):
         examples = max(float(totals["examples"]), 1.0)
-        return {k: float(v) / examples for k, v in totals.items() if k != "examples"}
+        return {k: float(v) / examples for k, v in totals.items() if k not in COUNTS}
 
     @property
     def evaluated(self) -> keras.Model:
@@ -223,7 +327,7 @@ class Trainer:
         """Returns the gradients of a replica's share of the loss, and its sums."""
         variables = [v.value for v in self.model.trainable_variables]
         parts = self._accumulation
-        gradients, sums = None, None
+        gradients, sums = None, {}
         for images, labels in zip(
             tf.split(images, parts), tf.split(labels, parts), strict=True
         ):
@@ -288,6 +392,11 @@ class Trainer:
 
         self.strategy.run(average)
 
+    @tf.function
+    def _all_finite(self):
+        variables = [v for vs in self.state.values() for v in vs if "float" in v.dtype]
+        return tf.reduce_all([tf.reduce_all(tf.math.is_finite(v)) for v in variables])
+
     @tf.function(reduce_retracing=True)
     def _evaluation_step(self, batch):
         def step(images, labels, weights):
@@ -324,10 +433,13 @@ class Trainer:
             values["top5_accuracy"] = keras.metrics.sparse_top_k_categorical_accuracy(
                 labels, logits, k=5
             )
-        return {
+        sums = {
             name: tf.reduce_sum(tf.cast(value, tf.float32) * weights)
             for name, value in values.items()
         }
+        if self._workers > 1:
+            sums["stopping"] = self._stop_here.read_value()
+        return sums
 
     def _reduce(self, sums):
         return {
@@ -337,4 +449,4 @@ class Trainer:
 
 
 def _add(totals, sums):
-    return sums if totals is None else {k: totals[k] + v for k, v in sums.items()}
+    return {k: totals[k] + v if k in totals else v for k, v in sums.items()}
