@@ -15,16 +15,16 @@ import re
 from collections.abc import Mapping
 
 from se_keras.data.augmentation import Augmentation
-from se_keras.errors import UsageError
+from se_keras.errors import UsageError, as_usage_errors
 from se_keras.models.preprocessing import INTERPOLATIONS
+from se_keras.training.losses import LOSSES
+from se_keras.training.optimizer import OPTIMIZERS
 from se_keras.training.settings import replace_settings
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-STRATEGIES = ("auto", "mirrored", "none")
+STRATEGIES = ("auto", "mirrored", "multi_worker", "none", "tpu")
 EXPORTS = ("saved_model", "tflite")
 SCHEDULES = ("step", "cosine")
-OPTIMIZERS = ("sgd", "adamw", "lamb")
-LOSSES = ("cross_entropy", "binary_cross_entropy")
 # How the rate follows the batch: by this power of the factor.
 RATE_SCALINGS = {"linear": 1.0, "square_root": 0.5, "none": 0.0}
 
@@ -32,8 +32,8 @@ CHOICES = {
     "precision": PRECISIONS,
     "strategy": STRATEGIES,
     "schedule": SCHEDULES,
-    "optimizer": OPTIMIZERS,
-    "loss": LOSSES,
+    "optimizer": tuple(OPTIMIZERS),
+    "loss": tuple(LOSSES),
     "rate_scaling": tuple(RATE_SCALINGS),
 }
 
@@ -103,14 +103,24 @@ class Recipe:
         drop_path: Rate of stochastic depth in the last block, from 0 in the first.
         augmentation: What a training image goes through.
         precision: `"float32"`, `"mixed_float16"` or `"mixed_bfloat16"`.
-        strategy: `"auto"` and `"mirrored"` use all GPUs of this machine, or its CPU;
-            `"none"` uses one device without a strategy.
+        strategy: `"none"` uses one device without a strategy; `"mirrored"` all GPUs of
+            this machine, or its CPU; `"multi_worker"` those of several machines;
+            `"tpu"` a TPU; `"auto"` is `"multi_worker"` where a cluster is given and
+            `"mirrored"` elsewhere.
+        workers: Address `host:port` of each worker of a cluster; empty for the one in
+            the environment variable `TF_CONFIG`, or none.
+        worker_index: Number of this worker; 0 is the chief, which alone writes.
         sync_batch_norm: Whether batch norm takes its moments over all replicas.
         seed: Seed of weights, order and augmentation.
         exports: Which of `"saved_model"` and `"tflite"` to write at the end.
         profile_steps: First and last step of a profile for TensorBoard, counted over
             this part of the run; empty for none.
         workdir: Folder of the run; `None` for `runs/DATASET-MODEL`.
+        checkpoint_every: Steps between two checkpoints within an epoch; 0 for one at
+            the end of each epoch and no more.
+        keep_checkpoints: How many of the last checkpoints to keep, beside the best.
+        deterministic: Whether all operations give the same bits in each run, which
+            takes time; it holds for the whole process.
     """
 
     dataset: str
@@ -144,11 +154,16 @@ class Recipe:
     augmentation: Augmentation = Augmentation()  # noqa: RUF009 (frozen)
     precision: str = "float32"
     strategy: str = "auto"
+    workers: tuple[str, ...] = ()
+    worker_index: int | None = None
     sync_batch_norm: bool = False
     seed: int = 0
     exports: tuple[str, ...] = EXPORTS
     profile_steps: tuple[int, ...] = ()
     workdir: str | None = None
+    checkpoint_every: int = 0
+    keep_checkpoints: int = 2
+    deterministic: bool = False
 
     def __post_init__(self):
         for name, choices in CHOICES.items():
@@ -197,8 +212,16 @@ POSITIVE = (
     "clip_norm",
     "evaluation_crop",
     "layer_decay",
+    "keep_checkpoints",
 )
-NOT_NEGATIVE = ("weight_decay", "momentum", "warmup_epochs", "seed", "freeze_epochs")
+NOT_NEGATIVE = (
+    "weight_decay",
+    "momentum",
+    "warmup_epochs",
+    "seed",
+    "freeze_epochs",
+    "checkpoint_every",
+)
 SHARES = {
     "label_smoothing": 1,
     "drop_path": 1,
@@ -392,7 +415,8 @@ def _recipe_of(given) -> str:
 
 def _replace(recipe: Recipe, settings: Mapping[str, object]) -> Recipe:
     """Replaces fields; the rate follows the batch, unless it is given."""
-    changed = replace_settings(recipe, settings)
+    with as_usage_errors(ValueError):
+        changed = replace_settings(recipe, settings)
     if "learning_rate" in settings or changed.batch_size == recipe.batch_size:
         return changed
     factor = changed.batch_size / recipe.batch_size

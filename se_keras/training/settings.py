@@ -56,22 +56,19 @@ def replace_settings(record, settings: Mapping[str, object]):
 
     Args:
         record: The dataclass.
-        settings: Values by dotted name, of the field's type or as text; a field that
-            is a dataclass may also be given whole.
+        settings: Values by dotted name, of the field's type or as text; those of a
+            field that is a dataclass may also be given as a mapping, or as a whole.
 
     Raises:
         UsageError: If there is no such field, with the nearest one, or a value is not
             of its type.
     """
     fields = fields_of(record)
-    whole = {field.name for field in dataclasses.fields(record)}
     changes: dict[str, object] = {}
-    for name, value in settings.items():
-        if name in fields:
-            value = _convert(value, fields[name])
-        elif name not in whole:
+    for name, value in flattened(settings).items():
+        if name not in fields:
             raise UsageError(_unknown(name, fields))
-        _put(changes, name, value)
+        _put(changes, name, _convert(value, fields[name]))
     return _replaced(record, changes)
 
 
@@ -126,7 +123,9 @@ def write_config(path: str | pathlib.Path, record) -> None:
 
 def _plain(value):
     if dataclasses.is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {
+            f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)
+        }
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -14,9 +14,10 @@ import keras
 from se_keras.errors import UsageError
 from se_keras.files import clean_up, replacing, write_json
 from se_keras.training.recipe import Recipe
+from se_keras.training.settings import write_config
 
 # Settings that may change between a run and its continuation.
-FREE_SETTINGS = ("data_dir", "exports", "strategy", "workdir")
+FREE_SETTINGS = ("data_dir", "exports", "profile_steps", "strategy", "workdir")
 # What a run writes for others to use.
 RESULTS = ("model.keras", "saved_model", "model.tflite", "report.json")
 PACKAGES = ("se-keras", "keras", "tensorflow", "tensorflow-datasets", "numpy")
@@ -25,7 +26,8 @@ PACKAGES = ("se-keras", "keras", "tensorflow", "tensorflow-datasets", "numpy")
 class WorkDir:
     """The folder of one run.
 
-    It holds `config.json` (settings and versions), `metrics.csv`, `checkpoints/`,
+    It holds `config.json` (settings and versions), `recipe.yaml` (the settings for
+    another run), `metrics.csv`, `checkpoints/`,
     `tensorboard/`, `model.keras`, the exports, and `report.json`.
 
     Nothing is written before `open`.
@@ -60,6 +62,7 @@ class WorkDir:
             if not self.config.exists():
                 settings = dataclasses.asdict(self._recipe)
                 write_json(self.config, {**settings, "versions": versions()})
+                write_config(self.path / "recipe.yaml", self._recipe)
 
     @property
     def config(self) -> pathlib.Path:
