@@ -15,8 +15,11 @@ from se_keras.errors import UsageError, as_usage_errors
 from se_keras.files import replacing, write_json
 from se_keras.models import Preprocessing, create_model
 from se_keras.models.registry import lookup
+from se_keras.training.finetune import FreezeBackbone, layer_rates, preprocessing_of
 from se_keras.training.loop import Trainer
+from se_keras.training.monitoring import AugmentedImages, GateHistograms, Speed
 from se_keras.training.optimizer import l2_penalty, make_optimizer
+from se_keras.training.plots import plot_curves
 from se_keras.training.recipe import Recipe
 from se_keras.training.strategy import check_batch_size, make_strategy
 from se_keras.training.workdir import MetricsFile, WorkDir, versions
@@ -34,6 +37,14 @@ class _Run:
     source: ImageSource
     record: Preprocessing
     workdir: WorkDir
+
+    @property
+    def evaluation_record(self) -> Preprocessing:
+        """What evaluation and inference expect, which may be of another size."""
+        size = self.recipe.evaluation_size
+        if size is None:
+            return self.record
+        return self.record.with_input(size, size, self.record.channels)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -96,6 +107,7 @@ def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dic
         "versions": versions(),
     }
     write_json(run.workdir.path / "report.json", report)
+    _plot(run, report)
     _summarise(run, report)
     return report
 
@@ -125,9 +137,7 @@ def _prepare(recipe, strategy):
     workdir = WorkDir(recipe.workdir or f"runs/{recipe.dataset}-{recipe.model}", recipe)
     # Last of the checks, since it may download and prepare.
     source = open_source(recipe.dataset, recipe.data_dir)
-    record = entry.preprocessing.with_input(
-        recipe.image_size, recipe.image_size, source.image_shape[2]
-    )
+    record = _record(recipe, entry, source)
     run = _Run(recipe, strategy, source, record, workdir)
     if run.steps_per_epoch == 0:
         images = source.num_examples(source.train_split)
@@ -139,13 +149,25 @@ def _prepare(recipe, strategy):
     return run
 
 
+def _record(recipe, entry, source):
+    """Returns what the network expects, as its weights and the recipe say."""
+    record = preprocessing_of(
+        entry, recipe.weights, recipe.image_size, source.image_shape[2]
+    )
+    changes = {"crop": recipe.evaluation_crop, "interpolation": recipe.interpolation}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    return dataclasses.replace(record, **changes)
+
+
 def _trainer(run):
     recipe = run.recipe
     keras.utils.set_random_seed(recipe.seed)
     with run.strategy.scope():
         model = _create_trained(run)
         average = _create_trained(run) if recipe.ema else None
-        optimizer = make_optimizer(recipe, run.steps_per_epoch)
+        shape = (*run.record.size, run.record.channels)
+        rates = layer_rates(recipe.model, shape, recipe.layer_decay)
+        optimizer = make_optimizer(recipe, run.steps_per_epoch, rates)
         # For the callbacks, which look for `model.optimizer`.
         model.compile(optimizer=optimizer)
     return Trainer(
@@ -168,7 +190,16 @@ def _trainer(run):
 def _create_trained(run):
     """Returns the network in the form that is trained: it returns logits."""
     recipe = run.recipe
-    model = _create(run, dtype=recipe.precision, classifier_activation=None)
+    same_size = run.record.size == run.evaluation_record.size
+    with as_usage_errors(ValueError):
+        model = _create(
+            run,
+            run.record.size if same_size else (None, None),
+            weights=recipe.weights,
+            drop_path=recipe.drop_path,
+            dtype=recipe.precision,
+            classifier_activation=None,
+        )
     if recipe.sync_batch_norm:
         for layer in model.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
@@ -176,17 +207,19 @@ def _create_trained(run):
     return model
 
 
-def _create(run, **kwargs):
+def _create(run, size, **kwargs):
     return create_model(
         run.recipe.model,
-        input_shape=(*run.record.size, run.record.channels),
+        input_shape=(*size, run.record.channels),
         classes=len(run.source.class_names),
         **kwargs,
     )
 
 
 def _evaluation_data(run):
-    return evaluation_batches(run.source, run.record, batch_size=run.recipe.batch_size)
+    return evaluation_batches(
+        run.source, run.evaluation_record, batch_size=run.recipe.batch_size
+    )
 
 
 def _fit(run, trainer, checkpoint, manager):
@@ -210,22 +243,54 @@ def _fit(run, trainer, checkpoint, manager):
         epochs=run.recipe.epochs,
         initial_epoch=initial_epoch,
         callbacks=[
+            # First: it adds to what the others see.
+            Speed(run.recipe.batch_size, run.steps_per_epoch, run.recipe.epochs),
+            FreezeBackbone(trainer, run.recipe.freeze_epochs),
             # Before the checkpoint: an epoch whose row is there and whose checkpoint is
             # not is trained again, and its row replaced.
             MetricsFile(run.workdir, initial_epoch),
             _CheckpointEpochs(checkpoint, manager),
-            keras.callbacks.TensorBoard(
-                run.workdir.path / "tensorboard", write_graph=False
-            ),
+            *_views(run, trainer, training_data),
         ],
     )
 
 
+def _views(run, trainer, training_data):
+    """Returns the callbacks that write for TensorBoard."""
+    folder = run.workdir.path / "tensorboard"
+
+    def training_images():
+        return next(iter(training_data(0)))[0]
+
+    def evaluation_images():
+        return next(iter(_evaluation_data(run)))[0]
+
+    return [
+        keras.callbacks.TensorBoard(
+            folder, write_graph=False, profile_batch=run.recipe.profile_steps or 0
+        ),
+        AugmentedImages(folder, training_images, run.record),
+        GateHistograms(folder, trainer.evaluated, evaluation_images),
+    ]
+
+
+def _plot(run, report):
+    """Draws the curves; a run does not fail at its end for want of a plot."""
+    try:
+        plot_curves(
+            run.workdir.path / MetricsFile.NAME,
+            run.workdir.path / "curves.png",
+            title=f"{report['model']} on {report['dataset']}",
+        )
+    except ImportError:
+        print("No curves.png: it needs matplotlib (pip install matplotlib).")
+
+
 def _inference_network(run, trained):
     """Returns the trained network in float32 with softmax, and saves it."""
-    network = _create(run, dtype="float32")
+    network = _create(run, run.evaluation_record.size, dtype="float32")
     network.set_weights(trained.get_weights())
-    network.preprocessing = run.record
+    network.preprocessing = run.evaluation_record
     network.class_names = run.source.class_names
     with replacing(run.workdir.path / "model.keras") as path:
         network.save(path)
@@ -256,7 +321,7 @@ def _export(run, network):
 
 def _verification_pixels(run):
     """Returns some evaluation images as pixels."""
-    batches = evaluation_batches(run.source, run.record, batch_size=1)
+    batches = evaluation_batches(run.source, run.evaluation_record, batch_size=1)
     images = [image[0] for image, _, _ in batches.take(VERIFICATION_IMAGES)]
     return (np.stack(images) - run.record.offset) / run.record.scale
 
@@ -268,7 +333,8 @@ def _introduce(run):
         f"Training {recipe.model} on {recipe.dataset}: {train_images} images of "
         f"{len(source.class_names)} classes at {recipe.image_size} x "
         f"{recipe.image_size}, {recipe.epochs} epochs, "
-        f"{run.strategy.num_replicas_in_sync} replica(s), {recipe.precision}."
+        f"{run.strategy.num_replicas_in_sync} replica(s), {recipe.precision}. "
+        f"Learning rate {recipe.learning_rate:.3g} for a batch of {recipe.batch_size}."
     )
     if recipe.dataset == EMBEDDED:
         print(
@@ -294,6 +360,6 @@ def _summarise(run, report):
             f"same top-1 on {exported['top1_agreement']:.0%} of "
             f"{exported['images']} images ({name})"
         )
-    print(f"  {path / 'report.json'}, metrics.csv, tensorboard/")
+    print(f"  {path / 'report.json'}, metrics.csv, curves.png, tensorboard/")
     model = path / ("model.tflite" if "tflite" in report["exports"] else "model.keras")
     print(f"Next: python examples/classify_image.py --model={model} IMAGE...")
