@@ -14,6 +14,8 @@ import keras
 import tensorflow as tf
 
 from se_keras.errors import InterruptionError, UsageError
+from se_keras.training.losses import LOSSES, targets
+from se_keras.training.optimizer import decays
 from se_keras.training.strategy import distribute_share, worker_of
 
 # Reading a result waits for the device; more often than this nobody can look.
@@ -46,14 +48,27 @@ class Trainer:
 
     Args:
         model: Built in the scope of `strategy`.
-        optimizer: Created in the scope of `strategy`.
+        optimizer: Of `make_optimizer`, created in the scope of `strategy`; one that
+            sums gradients over replicas itself would do so a second time.
         strategy: Where to run.
         classes: Number of classes.
         batch_size: Images of a batch over all replicas.
         weight_decay: L2 penalty on the trainable kernels.
         label_smoothing: Share of each label that is spread over all classes.
+        loss: A key of `LOSSES`.
+        target_threshold: See `losses.targets`.
+        clip_norm: Largest norm of the gradient over all variables and replicas;
+            `None` for any.
+        accumulation: Parts of a replica's batch that go through the model one after
+            the other, for less memory. The gradient is that of the whole batch; batch
+            norm sees the parts.
+        average: A second model like `model`, created in the scope of `strategy`, that
+            gets the moving average of its weights; it is the one evaluated.
+        average_momentum: Weight of the past in that average, for one step.
 
     Attributes:
+        frozen: Whether the epochs to come train the variables that are trainable now,
+            when less of them are than at the start.
         progress: How far the last `fit` is.
     """
 
@@ -67,6 +82,12 @@ class Trainer:
         batch_size: int,
         weight_decay: float = 0.0,
         label_smoothing: float = 0.0,
+        loss: str = "cross_entropy",
+        target_threshold: float | None = None,
+        clip_norm: float | None = None,
+        accumulation: int = 1,
+        average: keras.Model | None = None,
+        average_momentum: float = 0.0,
     ):
         self.model = model
         self.optimizer = optimizer
@@ -75,12 +96,23 @@ class Trainer:
         self._batch_size = batch_size
         self._weight_decay = weight_decay
         self._label_smoothing = label_smoothing
-        self._kernels = [
-            v for v in model.trainable_variables if v.path.endswith("kernel")
-        ]
+        self._loss = LOSSES[loss]
+        self._target_threshold = target_threshold
+        self._clip_norm = clip_norm
+        self._accumulation = accumulation
+        self.average = average
+        self._average_momentum = average_momentum
+        self.frozen = False
+        self._kernels = [v for v in model.trainable_variables if decays(v)]
         self._statistics = [
-            v for v in model.non_trainable_variables if "float" in v.dtype
+            variable
+            for each in (model, average)
+            if each
+            for variable in each.non_trainable_variables
+            if "float" in variable.dtype
         ]
+        if average:
+            average.set_weights(model.get_weights())
         with strategy.scope():
             optimizer.build(model.trainable_variables)
         self.progress = Progress()
@@ -93,9 +125,11 @@ class Trainer:
     @property
     def state(self) -> dict[str, list[keras.Variable]]:
         """All that training changes: of the model, random states too, and optimizer."""
+        average = {"average": list(self.average.variables)} if self.average else {}
         return {
             "model": list(self.model.variables),
             "optimizer": list(self.optimizer.variables),
+            **average,
         }
 
     def request_stop(self) -> None:
@@ -129,8 +163,9 @@ class Trainer:
 
         Args:
             training_data: Callable of an epoch's number and of the steps to leave out
-                at its beginning that returns its batches: pairs of images and integer
-                labels. With several workers, this worker's share of each batch.
+                at its beginning that returns its batches: pairs of images and
+                labels, integers or shares of the classes. With several workers, this
+                worker's share of each batch.
             evaluation_data: Batches for `evaluate`.
             steps_per_epoch: Batches of an epoch.
             epochs: Number of the epoch at which to stop.
@@ -201,10 +236,11 @@ class Trainer:
         return self._train_step(batch)
 
     def _train_epoch(self, batches, callbacks):
+        train_step = self._train_frozen_step if self.frozen else self._train_step
         logs, shown = {}, 0.0
         for step, batch in enumerate(batches, self.progress.step):
             callbacks.on_train_batch_begin(step)
-            sums = self._run(self._train_step, batch)
+            sums = self._run(train_step, batch)
             before, self._unchecked = self._unchecked, (self._place(step + 1), sums)
             totals = _add(self.progress.totals, sums)
             self.progress = dataclasses.replace(
@@ -257,22 +293,92 @@ class Trainer:
         examples = max(float(totals["examples"]), 1.0)
         return {k: float(v) / examples for k, v in totals.items() if k not in COUNTS}
 
+    @property
+    def evaluated(self) -> keras.Model:
+        """The model that is evaluated and kept: the average, where there is one."""
+        return self.average or self.model
+
     @tf.function(reduce_retracing=True)
     def _train_step(self, batch):
+        return self._step(batch)
+
+    @tf.function(reduce_retracing=True)
+    def _train_frozen_step(self, batch):
+        """A step on fewer variables: another trace of the same code."""
+        return self._step(batch)
+
+    def _step(self, batch):
         def step(images, labels):
+            gradients, sums = self._gradients(images, labels)
+            self.optimizer.apply_gradients(
+                zip(
+                    self._over_replicas(gradients),
+                    self.model.trainable_variables,
+                    strict=True,
+                )
+            )
+            return sums
+
+        sums = self._reduce(self.strategy.run(step, args=batch))
+        if self.average:
+            self._update_average()
+        return sums
+
+    def _gradients(self, images, labels):
+        """Returns the gradients of a replica's share of the loss, and its sums."""
+        variables = [v.value for v in self.model.trainable_variables]
+        parts = self._accumulation
+        gradients, sums = None, {}
+        for part, targets_of_part in zip(
+            tf.split(images, parts), tf.split(labels, parts), strict=True
+        ):
+            if gradients is not None:
+                # Without this TensorFlow may hold all parts in memory at once.
+                with tf.control_dependencies(gradients):
+                    part = tf.identity(part)
             with tf.GradientTape() as tape:
-                logits = self.model(images, training=True)
-                losses = self._losses(labels, logits)
+                logits = self.model(part, training=True)
+                losses = self._losses(targets_of_part, logits)
                 # Gradients are summed over replicas, so each takes its share.
                 loss = tf.reduce_sum(losses) / self._batch_size
-                penalty = self._penalty() / self.strategy.num_replicas_in_sync
-                scaled = self.optimizer.scale_loss(loss + penalty)
-            variables = self.model.trainable_variables
-            gradients = tape.gradient(scaled, [v.value for v in variables])
-            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-            return self._sums(losses, labels, logits, tf.ones_like(losses))
+                shares = self.strategy.num_replicas_in_sync * parts
+                scaled = self.optimizer.scale_loss(loss + self._penalty() / shares)
+            new = tape.gradient(scaled, variables)
+            gradients = new if gradients is None else list(map(tf.add, gradients, new))
+            sums = _add(
+                sums,
+                self._sums(losses, targets_of_part, logits, tf.ones_like(losses)),
+            )
+        return gradients, sums
 
-        return self._reduce(self.strategy.run(step, args=batch))
+    def _over_replicas(self, gradients):
+        """Returns the gradients of the whole batch, clipped.
+
+        Keras clips, and looks for infinities, before it sums over replicas: then each
+        replica clips its share, and they may disagree on whether to skip a step.
+        """
+        context = tf.distribute.get_replica_context()
+        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        if self._clip_norm:
+            norm = self.optimizer.scale_loss(tf.constant(self._clip_norm))
+            gradients, _ = tf.clip_by_global_norm(gradients, norm)
+        return gradients
+
+    def _update_average(self):
+        """Moves the average towards the weights, batch norm's statistics included.
+
+        Keras's `use_ema` leaves the statistics out. In the first steps the average
+        is of fewer steps, as in `tf.train.ExponentialMovingAverage`.
+        """
+        step = tf.cast(self.optimizer.iterations, tf.float32)
+        share = 1 - tf.minimum(self._average_momentum, (1 + step) / (10 + step))
+
+        def move(average, value):
+            average.assign_sub(share * (average - value))
+
+        pairs = zip(self.average.weights, self.model.weights, strict=True)
+        for average, weight in pairs:
+            self.strategy.extended.update(average.value, move, args=(weight.value,))
 
     @tf.function
     def _average_statistics(self):
@@ -298,18 +404,18 @@ class Trainer:
     @tf.function(reduce_retracing=True)
     def _evaluation_step(self, batch):
         def step(images, labels, weights):
-            logits = self.model(images, training=False)
+            logits = self.evaluated(images, training=False)
             return self._sums(self._losses(labels, logits), labels, logits, weights)
 
         return self._reduce(self.strategy.run(step, args=batch))
 
     def _losses(self, labels, logits):
-        """Returns the cross-entropy of each image, in float32."""
-        return keras.losses.categorical_crossentropy(
-            tf.one_hot(labels, self._classes),
+        """Returns the loss of each image, in float32."""
+        return self._loss(
+            targets(
+                labels, self._classes, self._label_smoothing, self._target_threshold
+            ),
             tf.cast(logits, tf.float32),
-            from_logits=True,
-            label_smoothing=self._label_smoothing,
         )
 
     def _penalty(self):
@@ -319,6 +425,9 @@ class Trainer:
         return tf.add_n(penalties) if penalties else 0.0
 
     def _sums(self, losses, labels, logits, weights):
+        if labels.dtype.is_floating:
+            # An image of two classes counts for the larger one.
+            labels = tf.argmax(labels, -1)
         values = {
             "loss": losses,
             "accuracy": keras.metrics.sparse_categorical_accuracy(labels, logits),

@@ -17,9 +17,12 @@ from se_keras.files import replacing, write_json
 from se_keras.models import Preprocessing, create_model
 from se_keras.models.registry import lookup
 from se_keras.training.checkpoints import CheckpointRun, Checkpoints, storage_errors
+from se_keras.training.finetune import FreezeBackbone, layer_rates, preprocessing_of
 from se_keras.training.loop import Progress, Trainer
+from se_keras.training.monitoring import AugmentedImages, GateHistograms, Speed
+from se_keras.training.optimizer import l2_penalty, make_optimizer
+from se_keras.training.plots import plot_curves
 from se_keras.training.recipe import Recipe
-from se_keras.training.schedule import make_schedule
 from se_keras.training.signals import leave_at_once, on_signals
 from se_keras.training.strategy import (
     Worker,
@@ -56,6 +59,14 @@ class _Run:
     @property
     def share(self) -> tuple[int, int]:
         return self.worker.index, self.worker.count
+
+    @property
+    def evaluation_record(self) -> Preprocessing:
+        """What evaluation and inference expect, which may be of another size."""
+        size = self.recipe.evaluation_size
+        if size is None:
+            return self.record
+        return self.record.with_input(size, size, self.record.channels)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -106,7 +117,7 @@ def _train(run):
     if not run.worker.is_chief:
         # The chief's exports take a while, in which this worker must not be missed.
         return share_record(run.strategy)
-    network = _inference_network(run, trainer.model)
+    network = _inference_network(run, trainer.evaluated)
     exports = _export(run, network)
 
     report = {
@@ -123,6 +134,7 @@ def _train(run):
         "versions": versions(),
     }
     write_json(run.path / "report.json", report)
+    _plot(run, report)
     _summarise(run, report)
     if run.worker.count > 1:
         share_record(run.strategy, report)
@@ -134,16 +146,14 @@ def _prepare(recipe, strategy):
     with as_usage_errors(ValueError):
         entry = lookup(recipe.model)
     worker = worker_of(strategy)
-    check_batch_size(recipe.batch_size, strategy)
+    check_batch_size(recipe.batch_size, strategy, recipe.gradient_accumulation)
     workdir = None
     if worker.is_chief:
         path = recipe.workdir or f"runs/{recipe.dataset}-{recipe.model}"
         workdir = WorkDir(path, recipe)
     # Last of the checks, since it may download and prepare.
     source = _open_source(recipe, strategy, worker)
-    record = entry.preprocessing.with_input(
-        recipe.image_size, recipe.image_size, source.image_shape[2]
-    )
+    record = _record(recipe, entry, source)
     run = _Run(recipe, strategy, worker, source, record, workdir)
     if run.steps_per_epoch == 0:
         images = source.num_examples(source.train_split)
@@ -164,22 +174,25 @@ def _open_source(recipe, strategy, worker):
     return source
 
 
+def _record(recipe, entry, source):
+    """Returns what the network expects, as its weights and the recipe say."""
+    record = preprocessing_of(
+        entry, recipe.weights, recipe.image_size, source.image_shape[2]
+    )
+    changes = {"crop": recipe.evaluation_crop, "interpolation": recipe.interpolation}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    return dataclasses.replace(record, **changes)
+
+
 def _trainer(run):
     recipe = run.recipe
     keras.utils.set_random_seed(recipe.seed)
     with run.strategy.scope():
-        model = _create(run, dtype=recipe.precision, classifier_activation=None)
-        if recipe.sync_batch_norm:
-            for layer in model.layers:
-                if isinstance(layer, keras.layers.BatchNormalization):
-                    layer.synchronized = True
-        optimizer = keras.optimizers.SGD(
-            make_schedule(recipe, run.steps_per_epoch),
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-        )
-        if recipe.precision == "mixed_float16":
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        model = _create_trained(run)
+        average = _create_trained(run) if recipe.ema else None
+        shape = (*run.record.size, run.record.channels)
+        rates = layer_rates(recipe.model, shape, recipe.layer_decay)
+        optimizer = make_optimizer(recipe, run.steps_per_epoch, rates)
         # For the callbacks, which look for `model.optimizer`.
         model.compile(optimizer=optimizer)
     return Trainer(
@@ -188,15 +201,41 @@ def _trainer(run):
         run.strategy,
         classes=len(run.source.class_names),
         batch_size=recipe.batch_size,
-        weight_decay=recipe.weight_decay,
+        weight_decay=l2_penalty(recipe),
         label_smoothing=recipe.label_smoothing,
+        loss=recipe.loss,
+        target_threshold=recipe.target_threshold,
+        clip_norm=recipe.clip_norm,
+        accumulation=recipe.gradient_accumulation,
+        average=average,
+        average_momentum=recipe.ema or 0.0,
     )
 
 
-def _create(run, **kwargs):
+def _create_trained(run):
+    """Returns the network in the form that is trained: it returns logits."""
+    recipe = run.recipe
+    same_size = run.record.size == run.evaluation_record.size
+    with as_usage_errors(ValueError):
+        model = _create(
+            run,
+            run.record.size if same_size else (None, None),
+            weights=recipe.weights,
+            drop_path=recipe.drop_path,
+            dtype=recipe.precision,
+            classifier_activation=None,
+        )
+    if recipe.sync_batch_norm:
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True
+    return model
+
+
+def _create(run, size, **kwargs):
     return create_model(
         run.recipe.model,
-        input_shape=(*run.record.size, run.record.channels),
+        input_shape=(*size, run.record.channels),
         classes=len(run.source.class_names),
         **kwargs,
     )
@@ -204,7 +243,10 @@ def _create(run, **kwargs):
 
 def _evaluation_data(run):
     return evaluation_batches(
-        run.source, run.record, batch_size=run.recipe.batch_size, share=run.share
+        run.source,
+        run.evaluation_record,
+        batch_size=run.recipe.batch_size,
+        share=run.share,
     )
 
 
@@ -216,7 +258,7 @@ def _fit(run, trainer):
         checkpoints = Checkpoints(
             run.workdir.checkpoints, trainer.state, recipe.keep_checkpoints
         )
-    progress, seconds = _restore(run, trainer, checkpoints)
+    trainer.progress, seconds = _restore(run, trainer, checkpoints)
     saving = CheckpointRun(
         trainer,
         checkpoints,
@@ -248,8 +290,8 @@ def _fit(run, trainer):
                 _evaluation_data(run),
                 steps_per_epoch=run.steps_per_epoch,
                 epochs=recipe.epochs,
-                progress=progress,
-                callbacks=_callbacks(run, saving, progress),
+                progress=trainer.progress,
+                callbacks=_callbacks(run, trainer, saving, training_data),
                 verbose=1 if run.worker.is_chief else 0,
             )
     except InterruptionError as interruption:
@@ -260,15 +302,19 @@ def _fit(run, trainer):
     return saving.seconds
 
 
-def _callbacks(run, saving, progress):
+def _callbacks(run, trainer, saving, training_data):
+    freezing = FreezeBackbone(trainer, run.recipe.freeze_epochs)
     if not run.worker.is_chief:
-        return [saving]
+        return [freezing, saving]
     return [
+        # First: it adds to what the others see.
+        Speed(run.recipe.batch_size, run.steps_per_epoch, run.recipe.epochs),
+        freezing,
         # Before the checkpoint: an epoch whose row is there and whose checkpoint is
         # not is trained again, and its row replaced.
-        MetricsFile(run.workdir, progress.epoch),
+        MetricsFile(run.workdir, trainer.progress.epoch),
         saving,
-        keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False),
+        *_views(run, trainer, training_data),
     ]
 
 
@@ -292,11 +338,42 @@ def _restore(run, trainer, checkpoints):
     return progress, seconds
 
 
+def _views(run, trainer, training_data):
+    """Returns the callbacks that write for TensorBoard."""
+    folder = run.path / "tensorboard"
+
+    def training_images():
+        return next(iter(training_data(0, 0)))[0]
+
+    def evaluation_images():
+        return next(iter(_evaluation_data(run)))[0]
+
+    return [
+        keras.callbacks.TensorBoard(
+            folder, write_graph=False, profile_batch=run.recipe.profile_steps or 0
+        ),
+        AugmentedImages(folder, training_images, run.record),
+        GateHistograms(folder, trainer.evaluated, evaluation_images),
+    ]
+
+
+def _plot(run, report):
+    """Draws the curves; a run does not fail at its end for want of a plot."""
+    try:
+        plot_curves(
+            run.path / MetricsFile.NAME,
+            run.path / "curves.png",
+            title=f"{report['model']} on {report['dataset']}",
+        )
+    except ImportError:
+        print("No curves.png: it needs matplotlib (pip install matplotlib).")
+
+
 def _inference_network(run, trained):
     """Returns the trained network in float32 with softmax, and saves it."""
-    network = _create(run, dtype="float32")
+    network = _create(run, run.evaluation_record.size, dtype="float32")
     network.set_weights(trained.get_weights())
-    network.preprocessing = run.record
+    network.preprocessing = run.evaluation_record
     network.class_names = run.source.class_names
     with replacing(run.path / "model.keras") as path:
         network.save(path)
@@ -327,7 +404,7 @@ def _export(run, network):
 
 def _verification_pixels(run):
     """Returns some evaluation images as pixels."""
-    batches = evaluation_batches(run.source, run.record, batch_size=1)
+    batches = evaluation_batches(run.source, run.evaluation_record, batch_size=1)
     images = [image[0] for image, _, _ in batches.take(VERIFICATION_IMAGES)]
     return (np.stack(images) - run.record.offset) / run.record.scale
 
@@ -339,7 +416,8 @@ def _introduce(run):
         f"Training {recipe.model} on {recipe.dataset}: {train_images} images of "
         f"{len(source.class_names)} classes at {recipe.image_size} x "
         f"{recipe.image_size}, {recipe.epochs} epochs, "
-        f"{run.strategy.num_replicas_in_sync} replica(s), {recipe.precision}."
+        f"{run.strategy.num_replicas_in_sync} replica(s), {recipe.precision}. "
+        f"Learning rate {recipe.learning_rate:.3g} for a batch of {recipe.batch_size}."
     )
     if recipe.dataset == EMBEDDED:
         print(
@@ -365,6 +443,6 @@ def _summarise(run, report):
             f"same top-1 on {exported['top1_agreement']:.0%} of "
             f"{exported['images']} images ({name})"
         )
-    print(f"  {path / 'report.json'}, metrics.csv, tensorboard/")
+    print(f"  {path / 'report.json'}, metrics.csv, curves.png, tensorboard/")
     model = path / ("model.tflite" if "tflite" in report["exports"] else "model.keras")
     print(f"Next: python examples/classify_image.py --model={model} IMAGE...")

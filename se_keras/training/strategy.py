@@ -185,13 +185,23 @@ def naming_lost_workers(strategy: tf.distribute.Strategy):
         ) from error
 
 
-def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
-    """Raises a `UsageError` if a batch cannot be shared out evenly."""
+def check_batch_size(
+    batch_size: int, strategy: tf.distribute.Strategy, parts: int = 1
+) -> None:
+    """Raises a `UsageError` if a batch cannot be shared out evenly.
+
+    Args:
+        batch_size: Images of a batch.
+        strategy: Shares it out to its replicas.
+        parts: Parts in which each replica takes its share.
+    """
     replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
+    if batch_size % (replicas * parts):
+        accumulation = f", gradient_accumulation={parts}" if parts > 1 else ""
         raise UsageError(
-            f"Expected a batch_size that is a multiple of the {replicas} replicas. "
-            f"Received: batch_size={batch_size}"
+            f"Expected a batch_size that is a multiple of the {replicas} replicas"
+            f"{' times gradient_accumulation' if parts > 1 else ''}. "
+            f"Received: batch_size={batch_size}{accumulation}"
         )
 
 

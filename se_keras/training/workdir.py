@@ -15,6 +15,7 @@ import keras
 from se_keras.errors import UsageError
 from se_keras.files import clean_up, replacing, write_json
 from se_keras.training.recipe import Recipe
+from se_keras.training.settings import write_config
 
 # Settings that may change between a run and its continuation.
 FREE_SETTINGS = (
@@ -23,6 +24,7 @@ FREE_SETTINGS = (
     "deterministic",
     "exports",
     "keep_checkpoints",
+    "profile_steps",
     "strategy",
     "workdir",
     "worker_index",
@@ -36,7 +38,8 @@ PACKAGES = ("se-keras", "keras", "tensorflow", "tensorflow-datasets", "numpy")
 class WorkDir:
     """The folder of one run.
 
-    It holds `config.json` (settings and versions), `metrics.csv`, `checkpoints/`,
+    It holds `config.json` (settings and versions), `recipe.yaml` (the settings for
+    another run), `metrics.csv`, `checkpoints/`,
     `tensorboard/`, `model.keras`, the exports, and `report.json`.
 
     Nothing is written before `open`.
@@ -95,6 +98,7 @@ class WorkDir:
             if not self.config.exists():
                 settings = dataclasses.asdict(self._recipe)
                 write_json(self.config, {**settings, "versions": versions()})
+                write_config(self.path / "recipe.yaml", self._recipe)
 
     @property
     def config(self) -> pathlib.Path:

@@ -1,0 +1,84 @@
+"""A picture of a run: its curves."""
+
+import csv
+import pathlib
+
+from se_keras.files import replacing
+
+TRAINING, EVALUATION, RATE = "#1f77b4", "#d62728", "#555555"
+
+
+def plot_curves(
+    metrics: str | pathlib.Path, path: str | pathlib.Path, title: str = ""
+) -> None:
+    """Draws loss, accuracy and learning rate over the epochs as a PNG.
+
+    Args:
+        metrics: A `metrics.csv` of a run.
+        path: The picture.
+        title: Its title.
+
+    Example:
+
+    ```python
+    plot_curves("runs/digits-se_resnet20/metrics.csv", "curves.png")
+    ```
+    """
+    # Drawn without a screen, and without a change of what the caller's pyplot uses.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    columns = _columns(metrics)
+    epochs = columns["epoch"]
+    figure = Figure(figsize=(8, 8), layout="constrained")
+    FigureCanvasAgg(figure)
+    loss, accuracy, rate = figure.subplots(
+        3, sharex=True, gridspec_kw={"height_ratios": (3, 3, 1)}
+    )
+    figure.suptitle(title)
+    style = {"marker": "o" if len(epochs) <= 40 else None, "markersize": 3}
+    for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
+        axes.plot(epochs, columns[name], color=TRAINING, label="training", **style)
+        axes.plot(
+            epochs,
+            columns[f"val_{name}"],
+            color=EVALUATION,
+            label="evaluation",
+            **style,
+        )
+        axes.legend()
+    loss.set_ylabel("Loss")
+    accuracy.set_ylabel("Top-1 accuracy")
+    accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    _mark_best(accuracy, epochs, columns["val_accuracy"])
+    if "learning_rate" in columns:
+        rate.plot(epochs, columns["learning_rate"], color=RATE, **style)
+    rate.set_ylim(bottom=0)
+    rate.set_ylabel("Learning rate")
+    rate.set_xlabel("Epoch")
+    rate.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axes in (loss, accuracy, rate):
+        axes.grid(alpha=0.3)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120, format="png")
+
+
+def _mark_best(axes, epochs, values):
+    best = max(range(len(values)), key=values.__getitem__)
+    axes.axhline(values[best], color=EVALUATION, linewidth=0.8, linestyle=":")
+    axes.annotate(
+        f"best {values[best]:.2%}, epoch {epochs[best]:.0f}",
+        (epochs[best], values[best]),
+        xytext=(0, -16),
+        textcoords="offset points",
+        ha="right" if best > len(values) / 2 else "left",
+        color=EVALUATION,
+    )
+
+
+def _columns(metrics) -> dict[str, list[float]]:
+    """Returns the columns of a CSV file; what is missing in a row is no number."""
+    with pathlib.Path(metrics).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name] or "nan") for row in rows] for name in rows[-1]}
