@@ -10,6 +10,8 @@ import argparse
 import json
 import time
 
+import keras
+
 from se_keras import training
 from se_keras.errors import exit_on_usage_error
 from se_keras.training import run
@@ -24,7 +26,7 @@ class RecordingTrainer(training.Trainer):
     def _train_step(self, batch):
         sums = super()._train_step(batch)
         loss = float(sums["loss"] / sums["examples"])
-        iterations = int(self.optimizer.iterations)
+        iterations = int(keras.ops.convert_to_numpy(self.optimizer.iterations))
         print(json.dumps({"step": iterations, "loss": loss}), flush=True)
         time.sleep(self.pause)
         return sums
