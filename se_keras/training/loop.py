@@ -390,9 +390,11 @@ class Trainer:
 
         def average():
             context = tf.distribute.get_replica_context()
-            for variable in self._statistics:
-                value = tf.convert_to_tensor(variable.value)
-                variable.assign(context.all_reduce(tf.distribute.ReduceOp.MEAN, value))
+            values = [tf.convert_to_tensor(v.value) for v in self._statistics]
+            # Not MEAN, of which MultiWorkerMirroredStrategy makes an error.
+            sums = context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+            for variable, total in zip(self._statistics, sums, strict=True):
+                variable.assign(total / self.strategy.num_replicas_in_sync)
 
         self.strategy.run(average)
 
