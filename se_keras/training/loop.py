@@ -182,6 +182,8 @@ class Trainer:
         """
         self.progress = progress or Progress()
         self._unchecked = None
+        self._stop_wanted = False
+        self.model.stop_training = False
         first, logs = self.progress.epoch, None
         callbacks = keras.callbacks.CallbackList(
             list(callbacks),

@@ -141,6 +141,8 @@ def _cluster_of_environment():
         cluster, task = config["cluster"], config["task"]
         cluster = {job: list(cluster[job]) for job in JOBS if job in cluster}
         job, index = task["type"], int(task["index"])
+        if index < 0:
+            raise IndexError(index)
         cluster[job][index]
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise UsageError(
