@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from se_keras.data.images import decode, decode_part, resize
+from se_keras.data.images import decode_part, decode_whole, resize
 from se_keras.data.rand_augment import rand_augment, rotate
 from se_keras.models.preprocessing import Preprocessing
 
@@ -92,8 +92,12 @@ RANGES = {
 
 
 def decode_crop(
-    encoded: tf.Tensor, seed: tf.Tensor, config: Augmentation, record: Preprocessing
-) -> tf.Tensor:
+    encoded: tf.Tensor,
+    seed: tf.Tensor,
+    config: Augmentation,
+    record: Preprocessing,
+    tolerant: bool = False,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes of one image what its crop needs.
 
     Args:
@@ -101,11 +105,13 @@ def decode_crop(
         seed: Two integers. The same seed gives the same part.
         config: What to do.
         record: What the network expects.
+        tolerant: Whether a damaged image is none of the errors.
 
     Returns:
-        Pixels `(height, width, record.channels)`, bytes.
+        Pixels `(height, width, record.channels)`, bytes, and whether they are those of
+        the image.
     """
-    return CROPS[config.crop].decode(encoded, seed, config, record)
+    return CROPS[config.crop].decode(encoded, seed, config, record, tolerant)
 
 
 def transform(
@@ -135,7 +141,8 @@ def augment(
     encoded: tf.Tensor, seed: tf.Tensor, config: Augmentation, record: Preprocessing
 ) -> tf.Tensor:
     """Decodes and augments one image; see `decode_crop` and `transform`."""
-    return transform(decode_crop(encoded, seed, config, record), seed, config, record)
+    pixels, _ = decode_crop(encoded, seed, config, record)
+    return transform(pixels, seed, config, record)
 
 
 def erase(image: tf.Tensor, seed: tf.Tensor, config: Augmentation) -> tf.Tensor:
@@ -180,20 +187,20 @@ def _part(shape, seed, area, aspect):
     )
 
 
-def _decode_resized(encoded, seed, config, record):
+def _decode_resized(encoded, seed, config, record, tolerant):
     def choose(shape):
         begin, size, _ = _part(shape, seed, config.area, config.aspect)
-        return tf.concat([begin[:2], size[:2]], 0)
+        return begin[:2], size[:2]
 
-    return decode_part(encoded, choose, record.channels)
+    return decode_part(encoded, choose, record.channels, tolerant)
 
 
 def _fit_resized(pixels, seed, config, record):
     return resize(pixels, record.size, record.interpolation)
 
 
-def _decode_padded(encoded, seed, config, record):
-    return decode(encoded, record.channels)
+def _decode_padded(encoded, seed, config, record, tolerant):
+    return decode_whole(encoded, record.channels, tolerant)
 
 
 def _fit_padded(pixels, seed, config, record):

@@ -34,45 +34,71 @@ def _with_channels(image, channels):
     return tf.image.rgb_to_grayscale(colour) if channels == 1 else colour
 
 
+def decode_whole(
+    encoded: tf.Tensor, channels: int, tolerant: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes an image; see `decode_part`."""
+    return _by_format(
+        encoded,
+        lambda encoded: tf.io.decode_jpeg(encoded, channels),
+        lambda encoded: decode(encoded, channels),
+        channels,
+        tolerant,
+    )
+
+
 def decode_part(
-    encoded: tf.Tensor, choose: Callable[[tf.Tensor], tf.Tensor], channels: int
-) -> tf.Tensor:
+    encoded: tf.Tensor,
+    choose: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    channels: int,
+    tolerant: bool,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes a part of an image; of a JPEG, only that part.
 
     Args:
         encoded: Scalar string, an encoded image.
         choose: Callable of the image's height, width and channels that returns the
-            part: first row, first column, height and width.
+            part: first row and column, and height and width.
         channels: Number of channels of the result.
+        tolerant: Whether a damaged image is none of the errors. This costs time.
+
+    Returns:
+        Pixels `(height, width, channels)`, bytes, and whether they are those of the
+        image; of a damaged one there is one black pixel.
     """
 
-    def from_jpeg():
-        part = choose(tf.image.extract_jpeg_shape(encoded))
+    def from_jpeg(encoded):
+        begin, size = choose(tf.image.extract_jpeg_shape(encoded))
+        part = tf.concat([begin, size], 0)
         return tf.image.decode_and_crop_jpeg(encoded, part, channels=channels)
 
-    def from_other():
+    def from_other(encoded):
         image = decode(encoded, channels)
-        part = choose(tf.shape(image))
-        return tf.image.crop_to_bounding_box(image, *tf.unstack(part))
+        begin, size = choose(tf.shape(image))
+        return tf.slice(image, [*tf.unstack(begin), 0], [*tf.unstack(size), -1])
 
-    return tf.cond(tf.io.is_jpeg(encoded), from_jpeg, from_other)
+    return _by_format(encoded, from_jpeg, from_other, channels, tolerant)
 
 
-def attempt(
-    function: Callable[[tf.Tensor], tf.Tensor], encoded: tf.Tensor, channels: int
-) -> tuple[tf.Tensor, tf.Tensor]:
+def _by_format(encoded, from_jpeg, from_other, channels, tolerant):
+    # The choice stands outside: an attempt costs by the size of its function.
+    read = _attempt if tolerant else _trust
+    return tf.cond(
+        tf.io.is_jpeg(encoded),
+        lambda: read(from_jpeg, encoded, channels),
+        lambda: read(from_other, encoded, channels),
+    )
+
+
+def _trust(function, encoded, channels):
+    return function(encoded), True
+
+
+def _attempt(function, encoded, channels):
     """Decodes an image that may be damaged.
 
     The one place in TensorFlow where an error can be caught is a data set, so this
     makes one of a single element.
-
-    Args:
-        function: Callable of an encoded image that returns its pixels.
-        encoded: Scalar string, an encoded image.
-        channels: Number of channels of the pixels.
-
-    Returns:
-        The pixels, or one black pixel; and whether they are the image's.
     """
     decoded = tf.data.Dataset.from_tensors(encoded).map(lambda e: (function(e), True))
     black = (tf.zeros((1, 1, channels), tf.uint8), False)

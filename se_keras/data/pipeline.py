@@ -1,7 +1,6 @@
 """The assembled input pipelines."""
 
 import dataclasses
-import functools
 import pathlib
 
 import tensorflow as tf
@@ -14,7 +13,7 @@ from se_keras.data.bad_images import (
     replace_bad,
     require_good,
 )
-from se_keras.data.images import attempt, centre_crop, decode, fit_centre, normalize
+from se_keras.data.images import centre_crop, decode_whole, fit_centre, normalize
 from se_keras.data.mixing import mix
 from se_keras.data.sources import ImageSource
 from se_keras.errors import UsageError
@@ -134,17 +133,26 @@ def evaluation_batches(
     share = _Share(batch_size, *shard)
     examples = source.num_examples(source.evaluation_split)
 
-    def prepare(*example):
-        read = functools.partial(decode, channels=record.channels)
-        pixels, label, name = _read(read, example, source, on_bad_image)
+    tolerant = on_bad_image == "skip"
+
+    def prepare(encoded, label, name):
+        pixels, good = decode_whole(encoded, record.channels, tolerant)
         image = normalize(fit_centre(pixels, record), record)
-        return image, label, tf.cast(tf.equal(name, ""), tf.float32), name
+        return image, label, 1.0, name, good
+
+    def finish(images, labels, weights, names, good):
+        good &= _are_labels(labels, source)
+        if not tolerant:
+            require_good(good, names, labels)
+        weights *= tf.cast(good, tf.float32)
+        return images, tf.where(good, labels, 0), weights, names, good
 
     blank = (
         tf.zeros((*record.size, record.channels)),
         tf.zeros((), tf.int64),
         tf.zeros(()),
         tf.constant(""),
+        tf.constant(True),
     )
     mine = len(range(share.worker, examples, share.workers))
     missing = -(-examples // batch_size) * share.size - mine
@@ -154,6 +162,7 @@ def evaluation_batches(
         .map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
         .concatenate(tf.data.Dataset.from_tensors(blank).repeat(missing))
         .batch(share.size, drop_remainder=True)
+        .map(finish)
     )
     return _finished(batches, bad_images)
 
@@ -186,24 +195,27 @@ class _Epoch:
 
     def prepare(self, index, example):
         """Decodes and augments the image at a place of the epoch."""
-        config, record = self.augmentation, self.record
-        seed = self._fold_in(index)
-        read = functools.partial(decode_crop, seed=seed, config=config, record=record)
-        pixels, label, name = _read(read, example, self.source, self.on_bad_image)
+        encoded, label, name = example
+        config, record, seed = self.augmentation, self.record, self._fold_in(index)
+        tolerant = self.on_bad_image == "skip"
+        pixels, good = decode_crop(encoded, seed, config, record, tolerant)
         image = normalize(transform(pixels, seed, config, record), record)
-        return erase(image, seed, config), label, name
+        return erase(image, seed, config), label, name, good
 
     def finish(self, step, batch):
         """Does to a batch what needs all of its images."""
-        images, labels, names = batch
+        images, labels, names, good = batch
+        good &= _are_labels(labels, self.source)
         if self.on_bad_image == "skip":
-            images, labels = replace_bad(images, labels, names)
+            images, labels = replace_bad(images, labels, good)
+        else:
+            require_good(good, names, labels)
         if self.augmentation.mixes:
             # Images count up from 0, batches down from -1: no seed is used twice.
             labels = tf.one_hot(labels, len(self.source.class_names))
             seed = self._fold_in(-1 - step)
             images, labels = mix(images, labels, seed, self.augmentation)
-        return images, labels, names
+        return images, labels, names, good
 
     def _fold_in(self, number):
         seed = [self.seed, self.epoch]
@@ -247,23 +259,17 @@ class _Share:
         return records.filter(mine)
 
 
-def _read(function, example, source, on_bad_image):
-    """Decodes a record; returns pixels, label and, if it is bad, its name."""
-    encoded, label, name = example
-    pixels, good = attempt(function, encoded, source.image_shape[2])
-    good &= (label >= 0) & (label < len(source.class_names))
-    if on_bad_image == "fail":
-        require_good(good, name, label)
-    return pixels, tf.where(good, label, 0), tf.where(good, "", name)
+def _are_labels(labels, source):
+    return (labels >= 0) & (labels < len(source.class_names))
 
 
 def _finished(batches, bad_images):
     """Counts bad images and drops the names; sets the options of all pipelines."""
 
     def without_names(*batch):
-        *parts, names = batch
+        *parts, names, good = batch
         if bad_images is not None:
-            count_bad(names, bad_images)
+            count_bad(good, names, bad_images)
         return tuple(parts)
 
     options = tf.data.Options()
