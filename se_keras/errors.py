@@ -9,7 +9,7 @@ class UsageError(ValueError):
     """Bad input: what was expected and what was received, complete in itself."""
 
 
-class RunStopped(Exception):
+class RunError(Exception):
     """A run that ended before its time and can go on: why, complete in itself.
 
     Attributes:
@@ -19,19 +19,19 @@ class RunStopped(Exception):
     exit_code: int
 
 
-class Interrupted(RunStopped):
+class InterruptionError(RunError):
     """A signal asked the run to stop; its work is saved."""
 
     exit_code = os.EX_TEMPFAIL  # 75
 
 
-class StorageError(RunStopped):
+class StorageError(RunError):
     """The disk of the work directory is full or fails; what was saved is intact."""
 
     exit_code = os.EX_IOERR  # 74
 
 
-class WorkerLost(RunStopped):
+class WorkerLostError(RunError):
     """Another worker of the run is gone."""
 
     exit_code = os.EX_UNAVAILABLE  # 69
@@ -50,15 +50,15 @@ def as_usage_errors(*kinds: type[Exception]):
 
 @contextlib.contextmanager
 def exit_on_usage_error():
-    """Ends the program with one line on a `UsageError` or a `RunStopped`.
+    """Ends the program with one line on a `UsageError` or a `RunError`.
 
-    The exit code is 1, or that of the `RunStopped`.
+    The exit code is 1, or that of the `RunError`.
     """
     try:
         yield
     except UsageError as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
-    except RunStopped as stop:
+    except RunError as stop:
         print(f"stopped: {' '.join(str(stop).split())}", file=sys.stderr, flush=True)
         sys.exit(stop.exit_code)
 

@@ -23,6 +23,7 @@ def training_batches(
     seed: int,
     epoch: int,
     first_step: int = 0,
+    share: tuple[int, int] = (0, 1),
     on_bad_image: str = "fail",
 ) -> tf.data.Dataset:
     """Returns the batches of one epoch; the last, partial one is dropped.
@@ -39,6 +40,8 @@ def training_batches(
         epoch: Number of the epoch.
         first_step: Batches to leave out at the start. The others are those of an
             undisturbed epoch; images of the former are read and not decoded.
+        share: Number of a worker, and of all workers: the batches are this worker's
+            `batch_size // workers` images of each batch. It decodes no others.
         on_bad_image: `"fail"`.
 
     Returns:
@@ -49,6 +52,7 @@ def training_batches(
     """
     examples = source.num_examples(source.train_split)
     epoch_seed = seed * 1_000_003 + epoch
+    worker, workers = share
 
     def prepare(index, example):
         encoded, label = example
@@ -71,9 +75,12 @@ def training_batches(
             reshuffle_each_iteration=False,
         )
         .enumerate()
+        # All workers have the same number of batches.
+        .take(examples // batch_size * batch_size)
         .skip(first_step * batch_size)
+        .shard(workers, worker)
         .map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(batch_size, drop_remainder=True)
+        .batch(batch_size // workers, drop_remainder=True)
     )
     if augmentation.mixes:
         batches = batches.enumerate(first_step).map(
@@ -87,6 +94,7 @@ def evaluation_batches(
     record: Preprocessing,
     *,
     batch_size: int,
+    share: tuple[int, int] = (0, 1),
     on_bad_image: str = "fail",
 ) -> tf.data.Dataset:
     """Returns the batches of the evaluation split; every image is there once.
@@ -98,6 +106,7 @@ def evaluation_batches(
         source: Where the images come from.
         record: What the network expects.
         batch_size: Images of a batch, over all replicas.
+        share: As for `training_batches`.
         on_bad_image: `"fail"`.
 
     Returns:
@@ -114,12 +123,16 @@ def evaluation_batches(
         tf.zeros((), tf.int64),
         tf.zeros(()),
     )
-    missing = -source.num_examples(source.evaluation_split) % batch_size
+    worker, workers = share
+    examples = source.num_examples(source.evaluation_split)
+    own = len(range(worker, examples, workers))
+    missing = -(-examples // batch_size) * batch_size // workers - own
     return (
         source.records(source.evaluation_split)
+        .shard(workers, worker)
         .map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
         .concatenate(tf.data.Dataset.from_tensors(blank).repeat(missing))
-        .batch(batch_size, drop_remainder=True)
+        .batch(batch_size // workers, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
         .with_options(_options())
     )

@@ -158,6 +158,9 @@ class CheckpointRun(keras.callbacks.Callback):
         every: Steps of the run between two checkpoints; 0 for epochs alone.
         steps_per_epoch: Steps of an epoch.
         seconds: Time that earlier parts of the run took.
+
+    Attributes:
+        seconds: Time of the run up to the last save.
     """
 
     def __init__(
@@ -175,11 +178,7 @@ class CheckpointRun(keras.callbacks.Callback):
         self._every = every
         self._steps_per_epoch = steps_per_epoch
         self._started = time.monotonic() - seconds
-
-    @property
-    def seconds(self) -> float:
-        """Time of training and evaluation so far, earlier parts included."""
-        return time.monotonic() - self._started
+        self.seconds = seconds
 
     def on_train_batch_end(self, batch, logs=None):
         """Saves if enough steps have been taken."""
@@ -195,6 +194,7 @@ class CheckpointRun(keras.callbacks.Callback):
     def save(self):
         """Saves now, if the weights are finite."""
         self._trainer.prepare_to_save()
+        self.seconds = time.monotonic() - self._started
         if self._checkpoints:
             self._checkpoints.save(self._trainer.progress, self.seconds)
 

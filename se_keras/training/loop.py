@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
-from se_keras.errors import Interrupted, UsageError
+from se_keras.errors import InterruptionError, UsageError
 from se_keras.training.losses import LOSSES, targets
 from se_keras.training.optimizer import decays
 from se_keras.training.strategy import distribute_share, worker_of
@@ -164,7 +164,8 @@ class Trainer:
         Args:
             training_data: Callable of an epoch's number and of the steps to leave out
                 at its beginning that returns its batches: pairs of images and
-                labels, integers or shares of the classes. With several workers, this worker's share of each batch.
+                labels, integers or shares of the classes. With several workers, this
+                worker's share of each batch.
             evaluation_data: Batches for `evaluate`.
             steps_per_epoch: Batches of an epoch.
             epochs: Number of the epoch at which to stop.
@@ -177,7 +178,7 @@ class Trainer:
 
         Raises:
             UsageError: If a loss is not finite; no callback sees its epoch end.
-            Interrupted: After `request_stop`; `state` and `progress` can be saved.
+            InterruptionError: After `request_stop`; `state` can be saved.
         """
         self.progress = progress or Progress()
         self._unchecked = None
@@ -220,14 +221,14 @@ class Trainer:
             and `examples`, the number of images.
 
         Raises:
-            Interrupted: After `request_stop`.
+            InterruptionError: After `request_stop`.
         """
         totals = {}
         for batch in self._distribute(data):
             sums = self._run(self._evaluation_step, batch)
             totals = _add(totals, sums)
             if self._stops(sums):
-                raise Interrupted(f"In the evaluation after {self._place()}")
+                raise InterruptionError(f"In the evaluation after {self._place()}")
         return self._logs(totals) | {"examples": int(totals["examples"])}
 
     def train_step(self, batch) -> dict[str, tf.Tensor]:
@@ -254,7 +255,7 @@ class Trainer:
                 shown, logs = time.monotonic(), self._logs(totals)
             callbacks.on_train_batch_end(step, logs)
             if stops:
-                raise Interrupted(f"After {self._place()}")
+                raise InterruptionError(f"After {self._place()}")
         self._check_last()
         return self._logs(self.progress.totals)
 
@@ -328,23 +329,23 @@ class Trainer:
         variables = [v.value for v in self.model.trainable_variables]
         parts = self._accumulation
         gradients, sums = None, {}
-        for images, labels in zip(
+        for part, part_labels in zip(
             tf.split(images, parts), tf.split(labels, parts), strict=True
         ):
-            if gradients is not None:
-                # Without this TensorFlow may hold all parts in memory at once.
-                with tf.control_dependencies(gradients):
-                    images = tf.identity(images)
+            # Without this TensorFlow may hold all parts in memory at once.
+            with tf.control_dependencies(gradients or []):
+                part = tf.identity(part)
             with tf.GradientTape() as tape:
-                logits = self.model(images, training=True)
-                losses = self._losses(labels, logits)
+                logits = self.model(part, training=True)
+                losses = self._losses(part_labels, logits)
                 # Gradients are summed over replicas, so each takes its share.
                 loss = tf.reduce_sum(losses) / self._batch_size
                 shares = self.strategy.num_replicas_in_sync * parts
                 scaled = self.optimizer.scale_loss(loss + self._penalty() / shares)
             new = tape.gradient(scaled, variables)
             gradients = new if gradients is None else list(map(tf.add, gradients, new))
-            sums = _add(sums, self._sums(losses, labels, logits, tf.ones_like(losses)))
+            weights = tf.ones_like(losses)
+            sums = _add(sums, self._sums(losses, part_labels, logits, weights))
         return gradients, sums
 
     def _over_replicas(self, gradients):

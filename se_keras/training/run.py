@@ -1,5 +1,6 @@
 """The run itself: data, model, loop, checkpoints, evaluation, exports, report."""
 
+import contextlib
 import dataclasses
 import pathlib
 import time
@@ -11,20 +12,29 @@ import tensorflow as tf
 from se_keras import export
 from se_keras.data import ImageSource, evaluation_batches, open_source, training_batches
 from se_keras.data.embedded import NAME as EMBEDDED
-from se_keras.errors import UsageError, as_usage_errors
+from se_keras.errors import InterruptionError, UsageError, as_usage_errors
 from se_keras.files import replacing, write_json
 from se_keras.models import Preprocessing, create_model
 from se_keras.models.registry import lookup
+from se_keras.training.checkpoints import CheckpointRun, Checkpoints, storage_errors
 from se_keras.training.finetune import FreezeBackbone, layer_rates, preprocessing_of
-from se_keras.training.loop import Trainer
+from se_keras.training.loop import Progress, Trainer
 from se_keras.training.monitoring import AugmentedImages, GateHistograms, Speed
 from se_keras.training.optimizer import l2_penalty, make_optimizer
 from se_keras.training.plots import plot_curves
 from se_keras.training.recipe import Recipe
-from se_keras.training.strategy import check_batch_size, make_strategy
+from se_keras.training.signals import leave_at_once, on_signals
+from se_keras.training.strategy import (
+    Worker,
+    check_batch_size,
+    make_strategy,
+    naming_lost_workers,
+    share_record,
+    share_state,
+    worker_of,
+)
 from se_keras.training.workdir import MetricsFile, WorkDir, versions
 
-KEPT_CHECKPOINTS = 2
 VERIFICATION_IMAGES = 64
 
 
@@ -34,9 +44,21 @@ class _Run:
 
     recipe: Recipe
     strategy: tf.distribute.Strategy
+    worker: Worker
     source: ImageSource
     record: Preprocessing
-    workdir: WorkDir
+    workdir: WorkDir | None  # the chief's alone
+
+    @property
+    def path(self) -> pathlib.Path | None:
+        return self.workdir and self.workdir.path
+
+    def open_workdir(self):
+        return self.workdir.open() if self.workdir else contextlib.nullcontext()
+
+    @property
+    def share(self) -> tuple[int, int]:
+        return self.worker.index, self.worker.count
 
     @property
     def evaluation_record(self) -> Preprocessing:
@@ -65,31 +87,36 @@ def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dic
         report says.
 
     Raises:
-        UsageError: On bad input, before anything long starts.
+        UsageError: On bad input, before anything long starts; or if the loss or a
+            weight is not finite.
+        InterruptionError: After SIGTERM or SIGINT; what was done is saved.
+        StorageError: If the disk of the work directory is full or fails.
+        WorkerLostError: If another worker is gone.
     """
+    if recipe.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    with on_signals(leave_at_once):
+        strategy = strategy or make_strategy(
+            recipe.strategy, recipe.workers, recipe.worker_index
+        )
+        with naming_lost_workers(strategy):
+            run = _prepare(recipe, strategy)
+            with run.open_workdir(), storage_errors(f"A file of {run.path}"):
+                return _train(run)
+
+
+def _train(run):
     started = time.monotonic()
-    run = _prepare(recipe, strategy)
-    _introduce(run)
-
+    recipe = run.recipe
+    if run.worker.is_chief:
+        _introduce(run)
     trainer = _trainer(run)
-    checkpoint = tf.train.Checkpoint(
-        model=trainer.model,
-        optimizer=trainer.optimizer,
-        **({"average": trainer.average} if trainer.average else {}),
-        epoch=tf.Variable(0),
-        seconds=tf.Variable(0.0, dtype=tf.float64),
-    )
-    manager = tf.train.CheckpointManager(
-        checkpoint, run.workdir.path / "checkpoints", max_to_keep=KEPT_CHECKPOINTS
-    )
-    if manager.latest_checkpoint:
-        checkpoint.restore(manager.latest_checkpoint).assert_existing_objects_matched()
-        print(f"Continuing after epoch {int(checkpoint.epoch)} of {recipe.epochs}.")
-
-    _fit(run, trainer, checkpoint, manager)
-    training_seconds = float(checkpoint.seconds)
+    training_seconds = _fit(run, trainer)
     images = recipe.epochs * run.steps_per_epoch * recipe.batch_size
     evaluation = trainer.evaluate(_evaluation_data(run))
+    if not run.worker.is_chief:
+        # The chief's exports take a while, in which this worker must not be missed.
+        return share_record(run.strategy)
     network = _inference_network(run, trainer.evaluated)
     exports = _export(run, network)
 
@@ -106,47 +133,45 @@ def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dic
         "exports": exports,
         "versions": versions(),
     }
-    write_json(run.workdir.path / "report.json", report)
+    write_json(run.path / "report.json", report)
     _plot(run, report)
     _summarise(run, report)
+    if run.worker.count > 1:
+        share_record(run.strategy, report)
     return report
-
-
-class _CheckpointEpochs(keras.callbacks.Callback):
-    """Saves at the end of each epoch, with the seconds that all epochs took."""
-
-    def __init__(self, checkpoint, manager):
-        super().__init__()
-        self._checkpoint = checkpoint
-        self._manager = manager
-        self._started = time.monotonic()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._checkpoint.seconds.assign_add(time.monotonic() - self._started)
-        self._started = time.monotonic()
-        self._checkpoint.epoch.assign(epoch + 1)
-        self._manager.save(epoch + 1)
 
 
 def _prepare(recipe, strategy):
     """Checks all input: model, strategy, batch, work directory, data set."""
     with as_usage_errors(ValueError):
         entry = lookup(recipe.model)
-    strategy = strategy or make_strategy(recipe.strategy)
+    worker = worker_of(strategy)
     check_batch_size(recipe.batch_size, strategy, recipe.gradient_accumulation)
-    workdir = WorkDir(recipe.workdir or f"runs/{recipe.dataset}-{recipe.model}", recipe)
+    workdir = None
+    if worker.is_chief:
+        path = recipe.workdir or f"runs/{recipe.dataset}-{recipe.model}"
+        workdir = WorkDir(path, recipe)
     # Last of the checks, since it may download and prepare.
-    source = open_source(recipe.dataset, recipe.data_dir)
+    source = _open_source(recipe, strategy, worker)
     record = _record(recipe, entry, source)
-    run = _Run(recipe, strategy, source, record, workdir)
+    run = _Run(recipe, strategy, worker, source, record, workdir)
     if run.steps_per_epoch == 0:
         images = source.num_examples(source.train_split)
         raise UsageError(
             f"Expected a batch_size of at most {images}, the training images. "
             f"Received: batch_size={recipe.batch_size}"
         )
-    workdir.open()
     return run
+
+
+def _open_source(recipe, strategy, worker):
+    """Opens the data set; the chief first, which may have to prepare it."""
+    if not worker.is_chief:
+        share_record(strategy)
+    source = open_source(recipe.dataset, recipe.data_dir)
+    if worker.is_chief and worker.count > 1:
+        share_record(strategy, {})
+    return source
 
 
 def _record(recipe, entry, source):
@@ -218,49 +243,111 @@ def _create(run, size, **kwargs):
 
 def _evaluation_data(run):
     return evaluation_batches(
-        run.source, run.evaluation_record, batch_size=run.recipe.batch_size
+        run.source,
+        run.evaluation_record,
+        batch_size=run.recipe.batch_size,
+        share=run.share,
     )
 
 
-def _fit(run, trainer, checkpoint, manager):
-    """Trains the epochs that are left."""
-    initial_epoch = int(checkpoint.epoch)
+def _fit(run, trainer):
+    """Trains what is left; returns the seconds that training took in all."""
+    recipe = run.recipe
+    checkpoints = None
+    if run.worker.is_chief:
+        checkpoints = Checkpoints(
+            run.workdir.checkpoints, trainer.state, recipe.keep_checkpoints
+        )
+    progress, seconds = _restore(run, trainer, checkpoints)
+    saving = CheckpointRun(
+        trainer,
+        checkpoints,
+        every=recipe.checkpoint_every,
+        steps_per_epoch=run.steps_per_epoch,
+        seconds=seconds,
+    )
 
-    def training_data(epoch):
+    def training_data(epoch, first_step):
         return training_batches(
             run.source,
             run.record,
-            run.recipe.augmentation,
-            batch_size=run.recipe.batch_size,
-            seed=run.recipe.seed,
+            recipe.augmentation,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
             epoch=epoch,
+            first_step=first_step,
+            share=run.share,
         )
 
-    trainer.fit(
-        training_data,
-        _evaluation_data(run),
-        steps_per_epoch=run.steps_per_epoch,
-        epochs=run.recipe.epochs,
-        initial_epoch=initial_epoch,
-        callbacks=[
-            # First: it adds to what the others see.
-            Speed(run.recipe.batch_size, run.steps_per_epoch, run.recipe.epochs),
-            FreezeBackbone(trainer, run.recipe.freeze_epochs),
-            # Before the checkpoint: an epoch whose row is there and whose checkpoint is
-            # not is trained again, and its row replaced.
-            MetricsFile(run.workdir, initial_epoch),
-            _CheckpointEpochs(checkpoint, manager),
-            *_views(run, trainer, training_data),
-        ],
-    )
+    def stop(name):
+        print(f"\nReceived {name}: ending after this step.", flush=True)
+        trainer.request_stop()
+
+    try:
+        with on_signals(stop):
+            trainer.fit(
+                training_data,
+                _evaluation_data(run),
+                steps_per_epoch=run.steps_per_epoch,
+                epochs=recipe.epochs,
+                progress=progress,
+                callbacks=[
+                    FreezeBackbone(trainer, recipe.freeze_epochs),
+                    *_callbacks(run, saving, progress),
+                    *_views(run, trainer, training_data),
+                ],
+                verbose=1 if run.worker.is_chief else 0,
+            )
+    except InterruptionError as interruption:
+        saving.save()
+        raise InterruptionError(
+            f"{interruption}, which is saved. The same command goes on from there"
+        ) from interruption
+    return saving.seconds
+
+
+def _callbacks(run, saving, progress):
+    if not run.worker.is_chief:
+        return [saving]
+    recipe = run.recipe
+    return [
+        # Before all that see what it adds.
+        Speed(recipe.batch_size, run.steps_per_epoch, recipe.epochs),
+        # Before the checkpoint: an epoch whose row is there and whose checkpoint is
+        # not is trained again, and its row replaced.
+        MetricsFile(run.workdir, progress.epoch),
+        saving,
+    ]
+
+
+def _restore(run, trainer, checkpoints):
+    """Restores the last checkpoint on all workers, of which the chief alone has it."""
+    progress, seconds = checkpoints.restore() if checkpoints else (None, None)
+    if run.worker.count > 1:
+        record = {"progress": progress and dataclasses.asdict(progress)}
+        shared = share_record(run.strategy, record | {"seconds": seconds})
+        progress, seconds = Progress(**shared["progress"]), shared["seconds"]
+    if progress == Progress():
+        return progress, seconds
+    if run.worker.count > 1:
+        share_state(run.strategy, [v for vs in trainer.state.values() for v in vs])
+    if run.worker.is_chief:
+        step = f" and {progress.step} steps" if progress.step else ""
+        print(
+            f"Continuing after epoch {progress.epoch} of {run.recipe.epochs}{step}.",
+            flush=True,
+        )
+    return progress, seconds
 
 
 def _views(run, trainer, training_data):
-    """Returns the callbacks that write for TensorBoard."""
-    folder = run.workdir.path / "tensorboard"
+    """Returns the callbacks that write for TensorBoard; the chief's alone do."""
+    if not run.worker.is_chief:
+        return []
+    folder = run.path / "tensorboard"
 
     def training_images():
-        return next(iter(training_data(0)))[0]
+        return next(iter(training_data(0, 0)))[0]
 
     def evaluation_images():
         return next(iter(_evaluation_data(run)))[0]
@@ -278,8 +365,8 @@ def _plot(run, report):
     """Draws the curves; a run does not fail at its end for want of a plot."""
     try:
         plot_curves(
-            run.workdir.path / MetricsFile.NAME,
-            run.workdir.path / "curves.png",
+            run.path / MetricsFile.NAME,
+            run.path / "curves.png",
             title=f"{report['model']} on {report['dataset']}",
         )
     except ImportError:
@@ -292,7 +379,7 @@ def _inference_network(run, trained):
     network.set_weights(trained.get_weights())
     network.preprocessing = run.evaluation_record
     network.class_names = run.source.class_names
-    with replacing(run.workdir.path / "model.keras") as path:
+    with replacing(run.path / "model.keras") as path:
         network.save(path)
     return network
 
@@ -311,7 +398,7 @@ def _export(run, network):
         print(f"Exporting and verifying {file} ...", flush=True)
         reports[name] = write(
             network,
-            run.workdir.path / file,
+            run.path / file,
             include_preprocessing=True,
             images=pixels,
             overwrite=True,
@@ -342,11 +429,11 @@ def _introduce(run):
             "  python examples/train_imagenet.py --dataset=imagenet2012 "
             "--data_dir=TFDS_FOLDER"
         )
-    print(f"Work directory: {run.workdir.path}", flush=True)
+    print(f"Work directory: {run.path}", flush=True)
 
 
 def _summarise(run, report):
-    path = run.workdir.path
+    path = run.path
     print(
         f"\n{report['evaluation_split']} accuracy: {report['accuracy']:.2%} of "
         f"{report['examples']} images ({report['seconds']:.0f} s in all)"

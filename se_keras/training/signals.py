@@ -5,7 +5,7 @@ import signal
 import threading
 from collections.abc import Callable
 
-from se_keras.errors import Interrupted
+from se_keras.errors import InterruptionError
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -37,4 +37,4 @@ def on_signals(action: Callable[[str], None]):
 
 def leave_at_once(name: str) -> None:
     """Ends a part of a run in which there is nothing to save."""
-    raise Interrupted(f"Received {name}. The same command goes on with the run")
+    raise InterruptionError(f"Received {name}. The same command goes on with the run")

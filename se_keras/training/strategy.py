@@ -1,18 +1,27 @@
 """Which devices and machines a run uses."""
 
+import contextlib
 import dataclasses
 import json
 import os
+import re
 
 import numpy as np
 import tensorflow as tf
 
-from se_keras.errors import UsageError
+from se_keras.errors import UsageError, WorkerLostError
 
-# Bytes of what the chief tells the other workers at once.
-MESSAGE_BYTES = 4096
 # The jobs of a cluster that train.
 JOBS = ("chief", "worker")
+# What workers that were waiting for one that is gone may hear.
+CLUSTER_ERRORS = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.UnavailableError,
+)
+_TASK = re.compile(r"/job:(chief|worker)(?:/replica:0)?/task:(\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +95,7 @@ def _tpu(workers, worker_index):
         return tf.distribute.TPUStrategy(resolver)
     except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
         raise UsageError(
-            f"Expected a TPU for the strategy tpu. Received: none that answers ({error})"
+            f"Expected a TPU for the strategy tpu. Received: {error}"
         ) from error
 
 
@@ -155,6 +164,27 @@ def worker_of(strategy: tf.distribute.Strategy) -> Worker:
     )
 
 
+@contextlib.contextmanager
+def naming_lost_workers(strategy: tf.distribute.Strategy):
+    """Turns the failure of what workers do together into `WorkerLostError`."""
+    if worker_of(strategy).count == 1:
+        yield
+        return
+    try:
+        yield
+    except CLUSTER_ERRORS as error:
+        resolver = strategy.cluster_resolver
+        own = (resolver.task_type, resolver.task_id)
+        found = {(job, int(index)) for job, index in _TASK.findall(str(error))} - {own}
+        cluster = resolver.cluster_spec().as_dict()
+        lost = [f"{job} {i} at {cluster[job][i]}" for job, i in sorted(found)]
+        reason = " ".join(str(error).splitlines()[-3:])
+        raise WorkerLostError(
+            f"Lost {' and '.join(lost) or 'another worker'}: {reason} "
+            "Start all workers again: they go on from the last checkpoint"
+        ) from error
+
+
 def check_batch_size(
     batch_size: int, strategy: tf.distribute.Strategy, parts: int = 1
 ) -> None:
@@ -205,21 +235,28 @@ def share_state(strategy: tf.distribute.Strategy, variables) -> None:
         variable.assign(strategy.experimental_local_results(value)[0])
 
 
-def share_record(strategy: tf.distribute.Strategy, record: dict | None) -> dict:
+def share_record(strategy: tf.distribute.Strategy, record: dict | None = None) -> dict:
     """Returns the chief's `record` on all workers; the other workers' is not read.
 
     All workers wait here for each other.
     """
-    text = json.dumps(record).encode()
-    message = np.zeros(MESSAGE_BYTES, "int32")
-    message[: len(text)] = list(text)
+    text = np.frombuffer(json.dumps(record).encode(), "uint8").astype("int32")
+    (length,) = _shared(strategy, np.array([len(text)], "int32"))
+    message = np.zeros(length, "int32")
+    if worker_of(strategy).is_chief:
+        message[:] = text
+    return json.loads(bytes(_shared(strategy, message).tolist()))
+
+
+def _shared(strategy, values):
+    """Returns the chief's values on all workers."""
 
     @tf.function
-    def shared(message):
-        (value,) = strategy.run(lambda: _of_chief([message]))
-        return strategy.experimental_local_results(value)[0]
+    def share(values):
+        (shared,) = strategy.run(lambda: _of_chief([values]))
+        return strategy.experimental_local_results(shared)[0]
 
-    return json.loads(bytes(shared(tf.constant(message)).numpy().tolist()).strip(b"\0"))
+    return share(tf.constant(values)).numpy()
 
 
 def _of_chief(tensors):

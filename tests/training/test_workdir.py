@@ -15,13 +15,15 @@ RECIPE = make_recipe()
 def test_holds_the_settings_and_versions(tmp_path):
     workdir = WorkDir(tmp_path / "a" / "b", RECIPE)
     assert not workdir.path.exists()
-    workdir.open()
+    with workdir.open():
+        pass
     assert workdir.path == tmp_path / "a" / "b"
     config = json.loads((workdir.path / "config.json").read_text())
     versions = config.pop("versions")
     assert set(versions) >= {"python", "se-keras", "keras", "tensorflow", "numpy"}
     assert config == json.loads(json.dumps(dataclasses.asdict(RECIPE)))
-    assert [path.name for path in workdir.path.iterdir()] == ["config.json"]
+    names = {path.name for path in workdir.path.iterdir()}
+    assert names == {"config.json", "checkpoints"}
 
 
 @pytest.mark.parametrize(
@@ -29,9 +31,11 @@ def test_holds_the_settings_and_versions(tmp_path):
     [{}, {"exports": ("tflite",), "workdir": "x", "data_dir": "y", "strategy": "none"}],
 )
 def test_the_same_settings_continue(settings, tmp_path):
-    WorkDir(tmp_path, RECIPE).open()
+    with WorkDir(tmp_path, RECIPE).open():
+        pass
     before = (tmp_path / "config.json").read_text()
-    WorkDir(tmp_path, dataclasses.replace(RECIPE, **settings)).open()
+    with WorkDir(tmp_path, dataclasses.replace(RECIPE, **settings)).open():
+        pass
     assert (tmp_path / "config.json").read_text() == before
 
 
@@ -46,7 +50,8 @@ def test_the_same_settings_continue(settings, tmp_path):
     ],
 )
 def test_other_settings_are_refused(settings, differing, tmp_path):
-    WorkDir(tmp_path, RECIPE).open()
+    with WorkDir(tmp_path, RECIPE).open():
+        pass
     before = (tmp_path / "config.json").read_text()
     message = rf"{re.escape(str(tmp_path))} belongs to .*other settings: {differing}"
     with pytest.raises(UsageError, match=message) as error:
