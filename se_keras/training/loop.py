@@ -329,23 +329,26 @@ class Trainer:
         variables = [v.value for v in self.model.trainable_variables]
         parts = self._accumulation
         gradients, sums = None, {}
-        for part, part_labels in zip(
+        for part, targets_of_part in zip(
             tf.split(images, parts), tf.split(labels, parts), strict=True
         ):
-            # Without this TensorFlow may hold all parts in memory at once.
-            with tf.control_dependencies(gradients or []):
-                part = tf.identity(part)
+            if gradients is not None:
+                # Without this TensorFlow may hold all parts in memory at once.
+                with tf.control_dependencies(gradients):
+                    part = tf.identity(part)
             with tf.GradientTape() as tape:
                 logits = self.model(part, training=True)
-                losses = self._losses(part_labels, logits)
+                losses = self._losses(targets_of_part, logits)
                 # Gradients are summed over replicas, so each takes its share.
                 loss = tf.reduce_sum(losses) / self._batch_size
                 shares = self.strategy.num_replicas_in_sync * parts
                 scaled = self.optimizer.scale_loss(loss + self._penalty() / shares)
             new = tape.gradient(scaled, variables)
             gradients = new if gradients is None else list(map(tf.add, gradients, new))
-            weights = tf.ones_like(losses)
-            sums = _add(sums, self._sums(losses, part_labels, logits, weights))
+            sums = _add(
+                sums,
+                self._sums(losses, targets_of_part, logits, tf.ones_like(losses)),
+            )
         return gradients, sums
 
     def _over_replicas(self, gradients):
@@ -387,9 +390,11 @@ class Trainer:
 
         def average():
             context = tf.distribute.get_replica_context()
-            for variable in self._statistics:
-                value = tf.convert_to_tensor(variable.value)
-                variable.assign(context.all_reduce(tf.distribute.ReduceOp.MEAN, value))
+            values = [tf.convert_to_tensor(v.value) for v in self._statistics]
+            # Not MEAN, of which MultiWorkerMirroredStrategy makes an error.
+            sums = context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+            for variable, total in zip(self._statistics, sums, strict=True):
+                variable.assign(total / self.strategy.num_replicas_in_sync)
 
         self.strategy.run(average)
 

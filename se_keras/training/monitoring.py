@@ -112,6 +112,7 @@ class GateHistograms(keras.callbacks.Callback):
         super().__init__()
         self._folder = folder / "gates"
         self._gates = gates_of(model)
+        self._layers = {layer.name: layer for layer in model.layers}
         self._get_images = images
         self._images = None
 
@@ -123,13 +124,14 @@ class GateHistograms(keras.callbacks.Callback):
             self._images = self._get_images()
         writer = tf.summary.create_file_writer(str(self._folder))
         with writer.as_default(step=epoch):
-            for name, gates in self._gates(self._images, training=False).items():
+            for name, maps in self._gates(self._images, training=False).items():
+                gates = self._layers[name].gate(maps)
                 tf.summary.histogram(f"gates/{name}", tf.cast(gates, tf.float32))
         writer.close()
 
 
 def gates_of(model: keras.Model, count: int = GATES) -> keras.Model | None:
-    """Returns a model of the outputs of some gates by name, first and last among them.
+    """Returns a model of the inputs of some gates by name, first and last among them.
 
     Args:
         model: A functional model.
@@ -143,6 +145,4 @@ def gates_of(model: keras.Model, count: int = GATES) -> keras.Model | None:
         return None
     places = np.linspace(0, len(layers) - 1, min(count, len(layers))).round()
     chosen = [layers[int(place)] for place in places]
-    return keras.Model(
-        model.inputs, {layer.name: layer.gate(layer.input) for layer in chosen}
-    )
+    return keras.Model(model.inputs, {layer.name: layer.input for layer in chosen})

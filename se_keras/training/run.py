@@ -258,7 +258,7 @@ def _fit(run, trainer):
         checkpoints = Checkpoints(
             run.workdir.checkpoints, trainer.state, recipe.keep_checkpoints
         )
-    progress, seconds = _restore(run, trainer, checkpoints)
+    trainer.progress, seconds = _restore(run, trainer, checkpoints)
     saving = CheckpointRun(
         trainer,
         checkpoints,
@@ -290,12 +290,8 @@ def _fit(run, trainer):
                 _evaluation_data(run),
                 steps_per_epoch=run.steps_per_epoch,
                 epochs=recipe.epochs,
-                progress=progress,
-                callbacks=[
-                    FreezeBackbone(trainer, recipe.freeze_epochs),
-                    *_callbacks(run, saving, progress),
-                    *_views(run, trainer, training_data),
-                ],
+                progress=trainer.progress,
+                callbacks=_callbacks(run, trainer, saving, training_data),
                 verbose=1 if run.worker.is_chief else 0,
             )
     except InterruptionError as interruption:
@@ -306,17 +302,19 @@ def _fit(run, trainer):
     return saving.seconds
 
 
-def _callbacks(run, saving, progress):
+def _callbacks(run, trainer, saving, training_data):
+    freezing = FreezeBackbone(trainer, run.recipe.freeze_epochs)
     if not run.worker.is_chief:
-        return [saving]
-    recipe = run.recipe
+        return [freezing, saving]
     return [
-        # Before all that see what it adds.
-        Speed(recipe.batch_size, run.steps_per_epoch, recipe.epochs),
+        # First: it adds to what the others see.
+        Speed(run.recipe.batch_size, run.steps_per_epoch, run.recipe.epochs),
+        freezing,
         # Before the checkpoint: an epoch whose row is there and whose checkpoint is
         # not is trained again, and its row replaced.
-        MetricsFile(run.workdir, progress.epoch),
+        MetricsFile(run.workdir, trainer.progress.epoch),
         saving,
+        *_views(run, trainer, training_data),
     ]
 
 
@@ -341,9 +339,7 @@ def _restore(run, trainer, checkpoints):
 
 
 def _views(run, trainer, training_data):
-    """Returns the callbacks that write for TensorBoard; the chief's alone do."""
-    if not run.worker.is_chief:
-        return []
+    """Returns the callbacks that write for TensorBoard."""
     folder = run.path / "tensorboard"
 
     def training_images():
