@@ -115,7 +115,7 @@ class GateHistograms(keras.callbacks.Callback):
     ):
         super().__init__()
         self._folder = folder / "gates"
-        self._gates = gates_of(model)
+        self._inputs = inputs_of_gates(model)
         self._layers = {layer.name: layer for layer in model.layers}
         self._get_images = images
         self._images = None
@@ -123,19 +123,19 @@ class GateHistograms(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes the histograms."""
-        if self._gates is None:
+        if self._inputs is None:
             return
         if self._images is None:
             self._images = self._get_images()
             self._writer = tf.summary.create_file_writer(str(self._folder))
         with self._writer.as_default(step=epoch):
-            for name, maps in self._gates(self._images, training=False).items():
+            for name, maps in self._inputs(self._images, training=False).items():
                 gates = self._layers[name].gate(maps)
                 tf.summary.histogram(f"gates/{name}", tf.cast(gates, tf.float32))
         self._writer.flush()
 
 
-def gates_of(model: keras.Model, count: int = GATES) -> keras.Model | None:
+def inputs_of_gates(model: keras.Model, count: int = GATES) -> keras.Model | None:
     """Returns a model of the inputs of some gates by name, first and last among them.
 
     Args:
@@ -150,4 +150,4 @@ def gates_of(model: keras.Model, count: int = GATES) -> keras.Model | None:
         return None
     places = np.linspace(0, len(layers) - 1, min(count, len(layers))).round()
     chosen = [layers[int(place)] for place in places]
-    return keras.Model(model.inputs, {layer.name: layer.input for layer in chosen})
+    return keras.Model(model.input, {layer.name: layer.input for layer in chosen})

@@ -11,15 +11,16 @@ TRAINING, EVALUATION, RATE = "#1f77b4", "#d62728", "#555555"
 LARGE = 30
 
 
-def plot_curves(
-    metrics: str | pathlib.Path, path: str | pathlib.Path, title: str = ""
-) -> None:
+def plot_curves(metrics: str | pathlib.Path, path: str | pathlib.Path, title: str = ""):
     """Draws loss, accuracy and learning rate over the epochs as a PNG.
 
     Args:
         metrics: A `metrics.csv` of a run.
         path: The picture.
         title: Its title.
+
+    Returns:
+        The `matplotlib.figure.Figure`.
 
     Example:
 
@@ -72,6 +73,7 @@ def plot_curves(
     figure.align_ylabels()
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120, format="png")
+    return figure
 
 
 def _columns(metrics) -> dict[str, list[float]]:
