@@ -14,6 +14,8 @@ from se_keras.errors import StorageError, UsageError
 from se_keras.files import clean_up, discard, replacing
 from se_keras.training.loop import Progress, Trainer
 
+# What TensorFlow makes of a file that is not as it was written.
+_DAMAGE = (tf.errors.OpError, OSError, LookupError, RuntimeError, ValueError)
 _NAME = re.compile(r"epoch-(\d+)-step-(\d+)")
 # What a disk answers that is full, over its quota, or broken.
 _STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
@@ -98,7 +100,7 @@ class Checkpoints:
         for name in reversed(self.names()):
             try:
                 record = self._verify(name)
-            except (tf.errors.OpError, OSError, ValueError) as error:
+            except _DAMAGE as error:
                 damaged[name] = str(error).splitlines()[0]
                 continue
             self._read(name)
@@ -125,8 +127,8 @@ class Checkpoints:
         return _record(reader)
 
     def _read(self, name):
-        status = self._checkpoint.read(self.path / name / "state")
         try:
+            status = self._checkpoint.read(self.path / name / "state")
             status.assert_existing_objects_matched()
         except (AssertionError, ValueError) as error:
             raise UsageError(
@@ -139,7 +141,7 @@ class Checkpoints:
         accuracies = {}
         for name in names:
             # A damaged one has no claim to be the best.
-            with contextlib.suppress(tf.errors.OpError, ValueError):
+            with contextlib.suppress(*_DAMAGE):
                 record = _record(tf.train.load_checkpoint(self.path / name / "state"))
                 if "val_accuracy" in record["logs"]:
                     accuracies[name] = record["logs"]["val_accuracy"]

@@ -182,6 +182,8 @@ class Trainer:
         """
         self.progress = progress or Progress()
         self._unchecked = None
+        self._stop_wanted = False
+        self.model.stop_training = False
         first, logs = self.progress.epoch, None
         callbacks = keras.callbacks.CallbackList(
             list(callbacks),
@@ -390,11 +392,12 @@ class Trainer:
 
         def average():
             context = tf.distribute.get_replica_context()
-            values = [tf.convert_to_tensor(v.value) for v in self._statistics]
-            # Not MEAN, of which MultiWorkerMirroredStrategy makes an error.
-            sums = context.all_reduce(tf.distribute.ReduceOp.SUM, values)
-            for variable, total in zip(self._statistics, sums, strict=True):
-                variable.assign(total / self.strategy.num_replicas_in_sync)
+            # Shares of a sum: with MEAN, and with what is only read from a variable,
+            # MultiWorkerMirroredStrategy finds no device to reduce on.
+            shares = [v.value / context.num_replicas_in_sync for v in self._statistics]
+            means = context.all_reduce(tf.distribute.ReduceOp.SUM, shares)
+            for variable, mean in zip(self._statistics, means, strict=True):
+                variable.assign(mean)
 
         self.strategy.run(average)
 

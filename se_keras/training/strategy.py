@@ -141,6 +141,8 @@ def _cluster_of_environment():
         cluster, task = config["cluster"], config["task"]
         cluster = {job: list(cluster[job]) for job in JOBS if job in cluster}
         job, index = task["type"], int(task["index"])
+        if index < 0:
+            raise IndexError(index)
         cluster[job][index]
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise UsageError(
@@ -241,22 +243,18 @@ def share_record(strategy: tf.distribute.Strategy, record: dict | None = None) -
     All workers wait here for each other.
     """
     text = np.frombuffer(json.dumps(record).encode(), "uint8").astype("int32")
-    (length,) = _shared(strategy, np.array([len(text)], "int32"))
+    (length,) = _shared(strategy, tf.constant([len(text)], tf.int32)).numpy()
     message = np.zeros(length, "int32")
     if worker_of(strategy).is_chief:
         message[:] = text
-    return json.loads(bytes(_shared(strategy, message).tolist()))
+    return json.loads(bytes(_shared(strategy, tf.constant(message)).numpy().tolist()))
 
 
+@tf.function(reduce_retracing=True)
 def _shared(strategy, values):
     """Returns the chief's values on all workers."""
-
-    @tf.function
-    def share(values):
-        (shared,) = strategy.run(lambda: _of_chief([values]))
-        return strategy.experimental_local_results(shared)[0]
-
-    return share(tf.constant(values)).numpy()
+    (shared,) = strategy.run(lambda: _of_chief([values]))
+    return strategy.experimental_local_results(shared)[0]
 
 
 def _of_chief(tensors):

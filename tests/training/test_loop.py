@@ -210,6 +210,31 @@ def test_fit_of_no_epoch():
     assert fit(trainer(), Watch(), epochs=3, progress=Progress(3)) == ([], {})
 
 
+@pytest.mark.parametrize("bad", [0, 2, STEPS - 1])
+def test_fit_says_in_which_step_a_loss_is_not_finite(bad):
+    watch, ours = Watch(), trainer()
+
+    def training_data(epoch, first_step):
+        def spoil(step, batch):
+            images, labels = batch
+            return tf.where(step == bad and epoch == 1, np.inf, images), labels
+
+        return batches().enumerate().map(spoil)
+
+    with pytest.raises(UsageError, match=rf"loss is nan in step {bad + 1} of epoch 2:"):
+        ours.fit(
+            training_data,
+            batches(1).map(lambda x, y: (x, y, tf.ones(BATCH))),
+            steps_per_epoch=STEPS,
+            epochs=3,
+            callbacks=[watch],
+            verbose=0,
+        )
+    assert list(watch.epochs) == [0]
+    # Found at the latest while the step after it is done.
+    assert len(watch.steps) <= STEPS + bad + 1
+
+
 def test_fit_stops_before_a_loss_that_is_not_finite_is_saved():
     watch, ours = Watch(), trainer()
     ours.model.trainable_variables[0].assign(

@@ -1,6 +1,8 @@
 import dataclasses
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -23,7 +25,7 @@ def test_holds_the_settings_and_versions(tmp_path):
     assert set(versions) >= {"python", "se-keras", "keras", "tensorflow", "numpy"}
     assert config == json.loads(json.dumps(dataclasses.asdict(RECIPE)))
     names = {path.name for path in workdir.path.iterdir()}
-    assert names == {"config.json", "checkpoints"}
+    assert names == {"config.json", "recipe.yaml", "checkpoints"}
 
 
 @pytest.mark.parametrize(
@@ -81,3 +83,40 @@ def test_config_that_is_none(text, tmp_path):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(UsageError, match=r"Expected|no settings"):
         WorkDir(tmp_path, RECIPE)
+
+
+def test_one_run_at_a_time(tmp_path):
+    with WorkDir(tmp_path, RECIPE).open():
+        left = tmp_path / ".writing-1-of_the_first_run"
+        left.touch()
+        with (
+            pytest.raises(UsageError, match=r"where one is running"),
+            WorkDir(tmp_path, RECIPE).open(),
+        ):
+            pass
+        assert left.exists()
+    with WorkDir(tmp_path, RECIPE).open():
+        pass
+
+
+def test_lock_ends_with_a_killed_process(tmp_path):
+    WorkDir(tmp_path, RECIPE)
+    program = (
+        "import fcntl, os, signal, sys; file = open(sys.argv[1], 'a');"
+        "fcntl.flock(file, fcntl.LOCK_EX); print('taken', flush=True); sys.stdin.read()"
+    )
+    (tmp_path / "checkpoints").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", program, tmp_path / "checkpoints" / "lock"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        other.stdout.readline()
+        with (
+            pytest.raises(UsageError, match=r"no other run is\. Received: "),
+            WorkDir(tmp_path, RECIPE).open(),
+        ):
+            pass
+        other.kill()
+    with WorkDir(tmp_path, RECIPE).open():
+        pass
