@@ -365,8 +365,8 @@ def _plot(run, report):
             run.path / "curves.png",
             title=f"{report['model']} on {report['dataset']}",
         )
-    except ImportError:
-        print("No curves.png: it needs matplotlib (pip install matplotlib).")
+    except (ImportError, FileNotFoundError) as error:
+        print(f"No curves.png: {error}.")
 
 
 def _inference_network(run, trained):

@@ -107,7 +107,9 @@ def test_histograms_count_every_gate(tmp_path):
     for (tag, _), buckets in found.items():
         channels = model.get_layer(tag.removeprefix("gates/")).output.shape[-1]
         assert buckets[:, 2].sum() == 3 * channels
-        assert 0 < buckets[:, 0].min() < buckets[:, 1].max() < 1
+        assert 0 < buckets[:, 0].min() <= buckets[:, 1].max() < 1
+    # Later gates, of more channels, are not all alike.
+    assert buckets[:, 0].min() < buckets[:, 1].max()
     assert len(list((tmp_path / "gates").iterdir())) == 1
 
 

@@ -171,6 +171,10 @@ def quick(monkeypatch):
 
     monkeypatch.setattr(run, "training_batches", training_data)
     monkeypatch.setattr(run, "Trainer", QuickTrainer)
+    # There is nothing to see of it.
+    monkeypatch.setattr(run.AugmentedImages, "on_epoch_begin", lambda *_: None)
+    monkeypatch.setattr(run.GateHistograms, "on_epoch_end", lambda *_: None)
+    monkeypatch.setattr(run, "plot_curves", lambda *_, **__: None)
     return seen
 
 
