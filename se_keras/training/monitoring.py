@@ -60,8 +60,8 @@ class Speed(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Adds the speed of the epoch, and its last rate."""
         # The optimizer's own is already that of the next step.
-        last = int(self.model.optimizer.iterations) - 1
-        logs["learning_rate"] = float(self._schedule(last))
+        done = tf.convert_to_tensor(self.model.optimizer.iterations.value)
+        logs["learning_rate"] = float(self._schedule(int(done) - 1))
         logs["images_per_second"] = self._rate * self._batch_size
 
 

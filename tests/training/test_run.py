@@ -85,7 +85,9 @@ def test_work_directory_is_complete(digits_run):
     names = {path.name for path in digits_run.workdir.iterdir()}
     assert names == {
         "config.json",
+        "recipe.yaml",
         "metrics.csv",
+        "curves.png",
         "tensorboard",
         "checkpoints",
         "model.keras",
