@@ -28,8 +28,8 @@ from absl import flags, logging
 from se_keras import training
 from se_keras.errors import UsageError, exit_on_usage_error, run_main
 
-RECIPE = flags.DEFINE_enum(
-    "recipe", None, list(training.RECIPES), "By default that of the data set."
+RECIPE = flags.DEFINE_string(
+    "recipe", None, f"{', '.join(training.RECIPES)}; by default the data set's own."
 )
 CONFIG = flags.DEFINE_string(
     "config", None, "YAML file with fields of the recipe; flags win over it."

@@ -128,6 +128,11 @@ def create_model(
         )
     se_arguments = {"ratio": ratio, "squeeze": squeeze, "gate_activation": gate}
     apply = _apply(entry, attention, se_arguments, data_format, dtype)
+    if not 0 <= drop_path < 1:
+        raise ValueError(
+            "Argument `drop_path` must be in the range [0, 1). "
+            f"Received: drop_path={drop_path}"
+        )
     spec = entry.spec
     blocks = Blocks(data_format, dtype, spec.bn_momentum, spec.bn_epsilon, drop_path)
     attention = Attention(apply, placement, stages)
@@ -290,11 +295,6 @@ def _apply(entry, attention, se_arguments, data_format, dtype):
 
 
 def _check_drop_path(drop_path, network):
-    if not 0 <= drop_path < 1:
-        raise ValueError(
-            "Argument `drop_path` must be in the range [0, 1). "
-            f"Received: drop_path={drop_path}"
-        )
     if drop_path and not any(x.name.endswith("_drop_path") for x in network.layers):
         raise ValueError(
             f"Model {network.name!r} has no residual blocks whose branch could be left "

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from se_keras.layers.gate import Gate
 from se_keras.models import Preprocessing
+from se_keras.training.recipe import Recipe
+from se_keras.training.schedule import make_schedule
 
 GATES = 6  # layers
 IMAGES = 16
@@ -22,16 +24,16 @@ class Speed(keras.callbacks.Callback):
     run; epochs `images_per_second` and `learning_rate`, that of the last step.
 
     Args:
-        batch_size: Images of a step.
+        recipe: The run.
         steps_per_epoch: Steps of an epoch.
-        epochs: Epochs of the run.
     """
 
-    def __init__(self, batch_size: int, steps_per_epoch: int, epochs: int):
+    def __init__(self, recipe: Recipe, steps_per_epoch: int):
         super().__init__()
-        self._batch_size = batch_size
+        self._batch_size = recipe.batch_size
+        self._epochs = recipe.epochs
         self._steps_per_epoch = steps_per_epoch
-        self._epochs = epochs
+        self._schedule = make_schedule(recipe, steps_per_epoch)
 
     def on_epoch_begin(self, epoch, logs=None):
         """Starts the clock."""
@@ -57,7 +59,9 @@ class Speed(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Adds the speed of the epoch, and its last rate."""
-        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        # The optimizer's own is already that of the next step.
+        done = tf.convert_to_tensor(self.model.optimizer.iterations.value)
+        logs["learning_rate"] = float(self._schedule(int(done) - 1))
         logs["images_per_second"] = self._rate * self._batch_size
 
 
@@ -111,26 +115,27 @@ class GateHistograms(keras.callbacks.Callback):
     ):
         super().__init__()
         self._folder = folder / "gates"
-        self._gates = gates_of(model)
+        self._inputs = inputs_of_gates(model)
         self._layers = {layer.name: layer for layer in model.layers}
         self._get_images = images
         self._images = None
+        self._writer = None
 
     def on_epoch_end(self, epoch, logs=None):
-        """Writes the histograms, and the share of each gate that is saturated."""
-        if self._gates is None:
+        """Writes the histograms."""
+        if self._inputs is None:
             return
         if self._images is None:
             self._images = self._get_images()
-        writer = tf.summary.create_file_writer(str(self._folder))
-        with writer.as_default(step=epoch):
-            for name, maps in self._gates(self._images, training=False).items():
+            self._writer = tf.summary.create_file_writer(str(self._folder))
+        with self._writer.as_default(step=epoch):
+            for name, maps in self._inputs(self._images, training=False).items():
                 gates = self._layers[name].gate(maps)
                 tf.summary.histogram(f"gates/{name}", tf.cast(gates, tf.float32))
-        writer.close()
+        self._writer.flush()
 
 
-def gates_of(model: keras.Model, count: int = GATES) -> keras.Model | None:
+def inputs_of_gates(model: keras.Model, count: int = GATES) -> keras.Model | None:
     """Returns a model of the inputs of some gates by name, first and last among them.
 
     Args:
@@ -145,4 +150,4 @@ def gates_of(model: keras.Model, count: int = GATES) -> keras.Model | None:
         return None
     places = np.linspace(0, len(layers) - 1, min(count, len(layers))).round()
     chosen = [layers[int(place)] for place in places]
-    return keras.Model(model.inputs, {layer.name: layer.input for layer in chosen})
+    return keras.Model(model.input, {layer.name: layer.input for layer in chosen})

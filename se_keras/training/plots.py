@@ -1,22 +1,26 @@
 """A picture of a run: its curves."""
 
 import csv
+import math
 import pathlib
 
 from se_keras.files import replacing
 
 TRAINING, EVALUATION, RATE = "#1f77b4", "#d62728", "#555555"
+# Rates that differ by more than this factor are drawn on a logarithmic axis.
+LARGE = 30
 
 
-def plot_curves(
-    metrics: str | pathlib.Path, path: str | pathlib.Path, title: str = ""
-) -> None:
+def plot_curves(metrics: str | pathlib.Path, path: str | pathlib.Path, title: str = ""):
     """Draws loss, accuracy and learning rate over the epochs as a PNG.
 
     Args:
         metrics: A `metrics.csv` of a run.
         path: The picture.
         title: Its title.
+
+    Returns:
+        The `matplotlib.figure.Figure`.
 
     Example:
 
@@ -38,43 +42,38 @@ def plot_curves(
     )
     figure.suptitle(title)
     style = {"marker": "o" if len(epochs) <= 40 else None, "markersize": 3}
+    best = max(range(len(epochs)), key=columns["val_accuracy"].__getitem__)
+    labels = {
+        "loss": "evaluation",
+        "accuracy": f"evaluation, best {columns['val_accuracy'][best]:.2%} in epoch "
+        f"{epochs[best]:.0f}",
+    }
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
         axes.plot(epochs, columns[name], color=TRAINING, label="training", **style)
-        axes.plot(
-            epochs,
-            columns[f"val_{name}"],
-            color=EVALUATION,
-            label="evaluation",
-            **style,
-        )
+        values = columns[f"val_{name}"]
+        axes.plot(epochs, values, color=EVALUATION, label=labels[name], **style)
         axes.legend()
+    accuracy.axhline(
+        columns["val_accuracy"][best], color=EVALUATION, linewidth=0.8, linestyle=":"
+    )
     loss.set_ylabel("Loss")
     accuracy.set_ylabel("Top-1 accuracy")
     accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-    _mark_best(accuracy, epochs, columns["val_accuracy"])
-    if "learning_rate" in columns:
-        rate.plot(epochs, columns["learning_rate"], color=RATE, **style)
-    rate.set_ylim(bottom=0)
+    rates = columns.get("learning_rate", [math.nan] * len(epochs))
+    rate.plot(epochs, rates, color=RATE, **style)
+    if min(rates) > 0 and max(rates) > LARGE * min(rates):
+        rate.set_yscale("log")
+    else:
+        rate.set_ylim(bottom=0)
     rate.set_ylabel("Learning rate")
     rate.set_xlabel("Epoch")
     rate.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in (loss, accuracy, rate):
         axes.grid(alpha=0.3)
+    figure.align_ylabels()
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120, format="png")
-
-
-def _mark_best(axes, epochs, values):
-    best = max(range(len(values)), key=values.__getitem__)
-    axes.axhline(values[best], color=EVALUATION, linewidth=0.8, linestyle=":")
-    axes.annotate(
-        f"best {values[best]:.2%}, epoch {epochs[best]:.0f}",
-        (epochs[best], values[best]),
-        xytext=(0, -16),
-        textcoords="offset points",
-        ha="right" if best > len(values) / 2 else "left",
-        color=EVALUATION,
-    )
+    return figure
 
 
 def _columns(metrics) -> dict[str, list[float]]:

@@ -308,7 +308,7 @@ def _callbacks(run, trainer, saving, training_data):
         return [freezing, saving]
     return [
         # First: it adds to what the others see.
-        Speed(run.recipe.batch_size, run.steps_per_epoch, run.recipe.epochs),
+        Speed(run.recipe, run.steps_per_epoch),
         freezing,
         # Before the checkpoint: an epoch whose row is there and whose checkpoint is
         # not is trained again, and its row replaced.
@@ -365,8 +365,8 @@ def _plot(run, report):
             run.path / "curves.png",
             title=f"{report['model']} on {report['dataset']}",
         )
-    except ImportError:
-        print("No curves.png: it needs matplotlib (pip install matplotlib).")
+    except (ImportError, FileNotFoundError) as error:
+        print(f"No curves.png: {error}.")
 
 
 def _inference_network(run, trained):

@@ -163,10 +163,9 @@ def _unknown(name, fields):
     if not nearest:
         # The name of a field that was given without the one it belongs to.
         nearest = [field for field in fields if field.endswith(f".{name}")]
-    hint = f"Did you mean {nearest[0]} ({_type_name(fields[nearest[0]].type)})? "
+    hints = (f"Did you mean {n} ({_type_name(fields[n].type)})? " for n in nearest)
     return (
-        "Expected field to be one of the recipe's. "
-        f"{hint if nearest else ''}Received: {name!r}"
+        f"Expected field to be one of the recipe's. {''.join(hints)}Received: {name!r}"
     )
 
 

@@ -85,7 +85,9 @@ def test_work_directory_is_complete(digits_run):
     names = {path.name for path in digits_run.workdir.iterdir()}
     assert names == {
         "config.json",
+        "recipe.yaml",
         "metrics.csv",
+        "curves.png",
         "tensorboard",
         "checkpoints",
         "model.keras",
@@ -171,6 +173,10 @@ def quick(monkeypatch):
 
     monkeypatch.setattr(run, "training_batches", training_data)
     monkeypatch.setattr(run, "Trainer", QuickTrainer)
+    # There is nothing to see of it.
+    monkeypatch.setattr(run.AugmentedImages, "on_epoch_begin", lambda *_: None)
+    monkeypatch.setattr(run.GateHistograms, "on_epoch_end", lambda *_: None)
+    monkeypatch.setattr(run, "plot_curves", lambda *_, **__: None)
     return seen
 
 
