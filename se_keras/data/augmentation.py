@@ -5,10 +5,11 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from se_keras.data.images import decode_part, decode_whole, resize
-from se_keras.data.rand_augment import rand_augment, rotate
+from se_keras.data.rand_augment import rotate
 from se_keras.models.preprocessing import Preprocessing
 
 # Of the part that is erased: share of the image, and width / height.
@@ -145,32 +146,49 @@ def augment(
     return transform(pixels, seed, config, record)
 
 
-def erase(image: tf.Tensor, seed: tf.Tensor, config: Augmentation) -> tf.Tensor:
-    """Sets a part of a normalised image to 0, with a probability.
+def draw_hole(seed: tf.Tensor, config: Augmentation, record: Preprocessing):
+    """Draws the part of an image that is erased.
 
     Args:
-        image: A normalised image `(height, width, channels)`.
-        seed: Two integers. The same seed erases the same part.
-        config: Its `erasing` is the probability.
+        seed: Two integers. The same seed draws the same part.
+        config: Its `erasing` is the probability that there is one.
+        record: What the network expects.
 
-    Reference:
-        - [Random Erasing](https://arxiv.org/abs/1708.04896), with the mean colour
+    Returns:
+        First row and column, height and width, `(4,)`, integers; both are 0 where
+        nothing is erased.
     """
     if not config.erasing:
-        return image
+        return tf.zeros((4,), tf.int32)
     # A number that no step of `transform` has.
     seed = tf.random.experimental.stateless_fold_in(seed, 0)
+    shape = tf.constant((*record.size, record.channels))
+    begin, size, _ = _part(shape, seed, ERASED_AREA, ERASED_ASPECT)
     erased = tf.random.stateless_uniform((), seed) < config.erasing
-    return tf.cond(erased, lambda: _erase_part(image, seed), lambda: image)
+    return tf.concat([begin[:2], size[:2] * tf.cast(erased, tf.int32)], 0)
 
 
-def _erase_part(image, seed):
-    height, width, _ = image.shape
-    begin, size, _ = _part(image.shape, seed, ERASED_AREA, ERASED_ASPECT)
-    row, column = tf.range(height)[:, None], tf.range(width)[None]
-    inside = (row >= begin[0]) & (row < begin[0] + size[0])
-    inside &= (column >= begin[1]) & (column < begin[1] + size[1])
-    return tf.where(inside[..., None], 0.0, image)
+def erase(images: tf.Tensor, holes: tf.Tensor) -> tf.Tensor:
+    """Sets a part of each image of a batch to 0.
+
+    Args:
+        images: Normalised images `(batch, height, width, channels)`: 0 is the mean
+            colour.
+        holes: What `draw_hole` returned for each, `(batch, 4)`.
+
+    Reference:
+        - [Random Erasing](https://arxiv.org/abs/1708.04896)
+    """
+    _, height, width, channels = images.shape
+    inside = []
+    for axis, index in enumerate(
+        (np.arange(height, dtype="int32"), np.arange(width, dtype="int32"))
+    ):
+        begin, size = holes[:, axis, None], holes[:, axis + 2, None]
+        inside.append((index >= begin) & (index < begin + size))
+    inside[1] = tf.repeat(inside[1], channels, axis=1)
+    kept = 1 - tf.cast(inside[0][:, :, None] & inside[1][:, None], tf.float32)
+    return images * tf.reshape(kept, tf.shape(images))
 
 
 def _part(shape, seed, area, aspect):
@@ -220,7 +238,8 @@ def _flip(image, seed, config):
 
 def _rotate(image, seed, config):
     largest = config.rotation
-    return rotate(image, tf.random.stateless_uniform((), seed, -largest, largest))
+    degrees = tf.random.stateless_uniform((1,), seed, -largest, largest)
+    return rotate(image[None], degrees)[0]
 
 
 def _jitter(image, seed, config):
@@ -231,12 +250,6 @@ def _jitter(image, seed, config):
     # By rows, and not by pixels: see `images.normalize`.
     rows = tf.reshape(image, (height, width * channels)) + tf.tile(added, (width,))
     return tf.reshape(tf.clip_by_value(rows, 0.0, 255.0), image.shape)
-
-
-def _rand_augment(image, seed, config):
-    return rand_augment(
-        image, seed, config.operations, config.magnitude, config.magnitude_std
-    )
 
 
 class Crop(NamedTuple):
@@ -256,5 +269,4 @@ STEPS = {
     "flip": _flip,
     "rotation": _rotate,
     "jitter": _jitter,
-    "operations": _rand_augment,
 }

@@ -115,20 +115,21 @@ def resize(image, size, interpolation: str, antialias: bool = False) -> tf.Tenso
     )
 
 
-def normalize(image: tf.Tensor, record: Preprocessing) -> tf.Tensor:
-    """Returns what `record.normalize` returns, bit for bit, five times faster.
+def normalize(images: tf.Tensor, record: Preprocessing) -> tf.Tensor:
+    """Returns what `record.normalize` returns, bit for bit, four times faster.
 
     TensorFlow's CPU kernels do not vectorise an operand that has three numbers for
     the innermost axis; one that has a whole row of the image they do.
 
     Args:
-        image: Pixels in 0..255, float32, of shape `(*record.size, record.channels)`.
+        images: Pixels in 0..255, float32, of shape `(..., height, width, channels)`.
         record: What the network expects.
     """
     height, width = record.size
-    rows = tf.reshape(image, (height, width * record.channels))
+    rows = tf.reshape(images, (-1, width * record.channels))
     rows = rows * np.tile(record.scale, width) + np.tile(record.offset, width)
-    return tf.reshape(rows, (height, width, record.channels))
+    lead = [-1] if images.shape.rank == 4 else []
+    return tf.reshape(rows, (*lead, height, width, record.channels))
 
 
 def centre_crop(encoded: tf.Tensor, record: Preprocessing) -> tf.Tensor:

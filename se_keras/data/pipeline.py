@@ -5,7 +5,13 @@ import pathlib
 
 import tensorflow as tf
 
-from se_keras.data.augmentation import Augmentation, decode_crop, erase, transform
+from se_keras.data.augmentation import (
+    Augmentation,
+    decode_crop,
+    draw_hole,
+    erase,
+    transform,
+)
 from se_keras.data.bad_images import (
     BadImages,
     check_policy,
@@ -15,11 +21,13 @@ from se_keras.data.bad_images import (
 )
 from se_keras.data.images import centre_crop, decode_whole, fit_centre, normalize
 from se_keras.data.mixing import mix
+from se_keras.data.rand_augment import draw_operations, rand_augment
 from se_keras.data.sources import ImageSource
 from se_keras.errors import UsageError
 from se_keras.models.preprocessing import Preprocessing
 
 SHUFFLE_BUFFER = 16_384  # encoded images
+OPERATIONS = 100  # what RandAugment draws with, apart from the steps of `transform`
 
 
 def training_batches(
@@ -195,22 +203,37 @@ class _Epoch:
         ).take(examples)
 
     def prepare(self, index, example):
-        """Decodes and augments the image at a place of the epoch."""
+        """Decodes and crops the image at a place of the epoch, and draws the rest."""
         encoded, label, name = example
         config, record, seed = self.augmentation, self.record, self._fold_in(index)
         tolerant = self.on_bad_image == "skip"
         pixels, good = decode_crop(encoded, seed, config, record, tolerant)
-        image = normalize(transform(pixels, seed, config, record), record)
-        return erase(image, seed, config), label, name, good
+        image = transform(pixels, seed, config, record)
+        if config.operations:
+            image = tf.cast(tf.round(image), tf.uint8)
+        else:
+            image = normalize(image, record)
+        draws = draw_operations(
+            tf.random.experimental.stateless_fold_in(seed, OPERATIONS),
+            config.operations,
+            config.magnitude,
+            config.magnitude_std,
+        )
+        return image, label, name, good, draws, draw_hole(seed, config, record)
 
     def finish(self, step, batch):
-        """Does to a batch what needs all of its images."""
-        images, labels, names, good = batch
+        """Does to a batch what is fast only on many images, or needs them all."""
+        images, labels, names, good, draws, holes = batch
         good &= _are_labels(labels, self.source)
         if self.on_bad_image == "skip":
             images, labels = replace_bad(images, labels, good)
         else:
             require_good(good, names, labels)
+        if self.augmentation.operations:
+            images = rand_augment(images, draws)
+            images = normalize(tf.cast(images, tf.float32), self.record)
+        if self.augmentation.erasing:
+            images = erase(images, holes)
         if self.augmentation.mixes:
             # Images count up from 0, batches down from -1: no seed is used twice.
             labels = tf.one_hot(labels, len(self.source.class_names))
