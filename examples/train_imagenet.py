@@ -8,6 +8,15 @@ ImageNet, or any other image-classification data set of TensorFlow Datasets:
 
     python examples/train_imagenet.py --dataset=imagenet2012 --data_dir=TFDS_FOLDER \
         --model=se_resnet50 --precision=mixed_float16 --workdir=runs/imagenet
+
+Every field of a recipe is a flag (`--help`), or a line of a YAML file:
+
+    python examples/train_imagenet.py --recipe=rsb_a3 --batch_size=512 \
+        --config=mine.yaml --augmentation.magnitude=5
+
+Exit codes: 0 finished, 1 bad input or a loss that is not finite, 69 another worker is
+gone, 74 the disk is full, 75 stopped by SIGTERM or SIGINT and saved. After the last
+three the same command goes on where the run was (docs/scaling.md).
 """
 
 import os
@@ -20,36 +29,29 @@ from se_keras import training
 from se_keras.errors import UsageError, exit_on_usage_error, run_main
 
 RECIPE = flags.DEFINE_string(
-    "recipe", None, "sample, paper or paper_cifar; by default the data set's own."
+    "recipe", None, f"{', '.join(training.RECIPES)}; by default the data set's own."
 )
-# Fields of the recipe; a flag that is not given leaves the recipe's value.
+CONFIG = flags.DEFINE_string(
+    "config", None, "YAML file with fields of the recipe; flags win over it."
+)
+# A flag for each field of the recipe; one that is not given leaves its value.
 FIELDS = [
-    flags.DEFINE_string("dataset", None, "Data set of TFDS, or digits, the sample."),
-    flags.DEFINE_string("data_dir", None, "Where TFDS data sets are."),
-    flags.DEFINE_string("model", None, "A name in se_keras.list_models()."),
-    flags.DEFINE_integer("epochs", None, "Passes over the training split."),
-    flags.DEFINE_integer("batch_size", None, "Images of a step, over all replicas."),
-    flags.DEFINE_integer("image_size", None, "Height and width of the input, pixels."),
-    flags.DEFINE_float("learning_rate", None, "Highest learning rate."),
-    flags.DEFINE_string("precision", None, "float32, mixed_float16, mixed_bfloat16."),
-    flags.DEFINE_string("strategy", None, "auto, mirrored or none."),
-    flags.DEFINE_bool("sync_batch_norm", None, "Batch norm over all replicas."),
-    flags.DEFINE_string("workdir", None, "Folder of the run; runs/DATASET-MODEL."),
-    flags.DEFINE_integer("seed", None, "Seed of weights, order and augmentation."),
-    flags.DEFINE_list("exports", None, "Of saved_model,tflite; empty for none."),
+    (flags.DEFINE_bool if field.type is bool else flags.DEFINE_string)(
+        field.name, None, field.help
+    )
+    for field in training.fields_of(training.Recipe).values()
 ]
 
 
 def main(argv):
     """Makes a recipe of the flags and trains it."""
     logging.set_verbosity(logging.ERROR)
-    overrides = {flag.name: flag.value for flag in FIELDS}
-    if overrides["exports"] is not None:
-        overrides["exports"] = tuple(overrides["exports"])
     with exit_on_usage_error():
         if argv[1:]:
             raise UsageError(f"Expected flags only. Received: {' '.join(argv[1:])}")
-        training.train(training.make_recipe(RECIPE.value, **overrides))
+        config = training.read_config(CONFIG.value) if CONFIG.value else None
+        overrides = {flag.name: flag.value for flag in FIELDS}
+        training.train(training.make_recipe(RECIPE.value, config, **overrides))
 
 
 if __name__ == "__main__":

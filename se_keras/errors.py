@@ -1,11 +1,40 @@
 """Errors that a user can mend, told in one line."""
 
 import contextlib
+import os
 import sys
 
 
 class UsageError(ValueError):
     """Bad input: what was expected and what was received, complete in itself."""
+
+
+class RunError(Exception):
+    """A run that ended before its time and can go on: why, complete in itself.
+
+    Attributes:
+        exit_code: What the program says to whoever starts it again.
+    """
+
+    exit_code: int
+
+
+class InterruptionError(RunError):
+    """A signal asked the run to stop; its work is saved."""
+
+    exit_code = os.EX_TEMPFAIL  # 75
+
+
+class StorageError(RunError):
+    """The disk of the work directory is full or fails; what was saved is intact."""
+
+    exit_code = os.EX_IOERR  # 74
+
+
+class WorkerLostError(RunError):
+    """Another worker of the run is gone."""
+
+    exit_code = os.EX_UNAVAILABLE  # 69
 
 
 @contextlib.contextmanager
@@ -21,11 +50,17 @@ def as_usage_errors(*kinds: type[Exception]):
 
 @contextlib.contextmanager
 def exit_on_usage_error():
-    """Ends the program with one line and exit code 1 on a `UsageError`."""
+    """Ends the program with one line on a `UsageError` or a `RunError`.
+
+    The exit code is 1, or that of the `RunError`.
+    """
     try:
         yield
     except UsageError as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
+    except RunError as stop:
+        print(f"stopped: {' '.join(str(stop).split())}", file=sys.stderr, flush=True)
+        sys.exit(stop.exit_code)
 
 
 def run_main(main) -> None:

@@ -26,6 +26,7 @@ def replacing(path: str | pathlib.Path):
         if final.is_dir() or (final.exists() and temporary.is_dir()):
             # Only a file can be replaced in one step, and only by a file.
             os.replace(final, retired)
+        flush(temporary)
         try:
             os.replace(temporary, final)
         except OSError:
@@ -46,6 +47,24 @@ def clean_up(folder: pathlib.Path) -> None:
         remove(left)
     for left in folder.glob(".writing-*-*"):
         remove(left)
+
+
+def discard(path: pathlib.Path) -> None:
+    """Removes a file or folder that nobody may find half removed."""
+    if path.exists():
+        condemned = path.with_name(f".writing-{os.getpid()}-{path.name}")
+        os.replace(path, condemned)
+        remove(condemned)
+
+
+def flush(path: pathlib.Path) -> None:
+    """Waits until a file, or all files of a folder, would survive a power cut."""
+    for each in (path, *(path.rglob("*") if path.is_dir() else ())):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_json(path: str | pathlib.Path, record: dict) -> None:

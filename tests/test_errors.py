@@ -1,6 +1,13 @@
 import pytest
 
-from se_keras.errors import UsageError, as_usage_errors, exit_on_usage_error
+from se_keras.errors import (
+    InterruptionError,
+    StorageError,
+    UsageError,
+    WorkerLostError,
+    as_usage_errors,
+    exit_on_usage_error,
+)
 
 
 def test_usage_error_ends_the_program_with_one_line():
@@ -32,3 +39,14 @@ def test_usage_error_stays_itself():
     with pytest.raises(UsageError) as error, as_usage_errors(ValueError):
         raise original
     assert error.value is original
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [(WorkerLostError, 69), (StorageError, 74), (InterruptionError, 75)],
+)
+def test_stopped_runs_have_their_own_exit_codes(kind, code, capsys):
+    with pytest.raises(SystemExit) as end, exit_on_usage_error():
+        raise kind("after step 3,\nwhich is saved")
+    assert end.value.code == code
+    assert capsys.readouterr().err == "stopped: after step 3, which is saved\n"

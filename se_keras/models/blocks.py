@@ -34,12 +34,14 @@ class Blocks:
         dtype: Precision of the layers: a name, a `keras.DTypePolicy` or `None`.
         bn_momentum: Momentum in Keras's convention: 0.9 here is 0.1 in PyTorch.
         bn_epsilon: Added to the variance.
+        drop_path: Rate of stochastic depth in the last residual block.
     """
 
     data_format: str
     dtype: object = None
     bn_momentum: float = 0.9
     bn_epsilon: float = 1e-5
+    drop_path: float = 0.0
 
     @property
     def channel_axis(self) -> int:
@@ -141,6 +143,28 @@ class Blocks:
     def add(self, a, b, name: str):
         """Sum of two tensors."""
         return keras.layers.Add(dtype=self.dtype, name=name)([a, b])
+
+    def drop_branch(self, x, depth: float, name: str):
+        """Stochastic depth: in training, some images of a batch go without a branch.
+
+        Args:
+            x: Output of a residual branch.
+            depth: Where its block is, from 0, the first, to 1, the last. The rate
+                rises with it from 0 to `drop_path`.
+            name: Name of the layer.
+
+        Reference:
+            [Huang et al. 2016](https://arxiv.org/abs/1603.09382), section 3. The
+            branches that stay are scaled up, so that inference has nothing to scale.
+        """
+        if not self.drop_path * depth:
+            return x
+        return keras.layers.Dropout(
+            self.drop_path * depth,
+            noise_shape=(None, 1, 1, 1),
+            dtype=self.dtype,
+            name=name,
+        )(x)
 
     def concat(self, tensors, name: str):
         """The channels of several tensors, one after the other."""

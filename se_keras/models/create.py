@@ -38,6 +38,7 @@ def create_model(
     stages: tuple[int, ...] | None = None,
     pyramid: bool = False,
     output_stride: int | None = None,
+    drop_path: float = 0.0,
     data_format: str | None = None,
     dtype=None,
 ) -> ImageModel:
@@ -84,6 +85,8 @@ def create_model(
         output_stride: Stride of the last feature map: 8, 16 or 32 for the networks
             for ImageNet. Below 32 the last stages have dilated convolutions in place
             of strides; the weights are the same. Defaults to the network's own.
+        drop_path: Rate of stochastic depth in the last residual block; it rises from 0
+            in the first. Only training is random.
         data_format: `"channels_last"` or `"channels_first"`. Defaults to
             `keras.config.image_data_format()`.
         dtype: Precision of the layers: `"float32"`, `"mixed_bfloat16"`, ... Defaults
@@ -135,7 +138,13 @@ def create_model(
         )
     se_arguments = {"ratio": ratio, "squeeze": squeeze, "gate_activation": gate}
     apply = _apply(entry, attention, se_arguments, data_format, dtype)
-    blocks = Blocks(data_format, dtype, entry.spec.bn_momentum, entry.spec.bn_epsilon)
+    if not 0 <= drop_path < 1:
+        raise ValueError(
+            "Argument `drop_path` must be in the range [0, 1). "
+            f"Received: drop_path={drop_path}"
+        )
+    spec = entry.spec
+    blocks = Blocks(data_format, dtype, spec.bn_momentum, spec.bn_epsilon, drop_path)
     attention = Attention(apply, placement, _stages(stages))
     options = _options(entry, output_stride)
     maps = _features(entry, blocks, image, attention, options)
@@ -147,6 +156,7 @@ def create_model(
         x = _pool(pooling, x, blocks)
 
     network = ImageModel(inputs, x, name=name or entry.name)
+    _check_drop_path(drop_path, network)
     network.preprocessing = entry.preprocessing.with_input(height, width, channels)
     if isinstance(weights, str) and weights in entry.pretrained:
         entry.pretrained[weights](network)
@@ -318,6 +328,14 @@ def _stages(stages):
             f"Received: stages={stages!r}"
         )
     return numbers_of
+
+
+def _check_drop_path(drop_path, network):
+    if drop_path and not any(x.name.endswith("_drop_path") for x in network.layers):
+        raise ValueError(
+            f"Model {network.name!r} has no residual blocks whose branch could be left "
+            f"out. Received: drop_path={drop_path}"
+        )
 
 
 def _options(entry, output_stride):

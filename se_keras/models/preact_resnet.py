@@ -106,6 +106,7 @@ def _block(spec, blocks, x, attention, place):
             stride=place.stride if i == 1 else 1,
         )
     branch, shortcut = se("standard", branch), se("identity", shortcut)
+    branch = blocks.drop_branch(branch, place.depth, f"{place.name}_drop_path")
     return se("post", blocks.add(branch, shortcut, f"{place.name}_add"))
 
 

@@ -17,6 +17,7 @@ from se_keras.models.attention import Attention
 from se_keras.models.blocks import Blocks, NetworkSpec
 from se_keras.models.preprocessing import CIFAR, IMAGENET
 from se_keras.models.registry import register
+from se_keras.models.stages import relative_depth
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Place:
         stride: Stride of the block.
         first_dilation: Dilation of its first 3x3 convolution.
         dilation: Dilation of the others.
+        depth: Where it is, from 0, the first block of all, to 1, the last.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Place:
     stride: int
     first_dilation: int
     dilation: int
+    depth: float
 
 
 def features(
@@ -142,6 +145,7 @@ def features(
                 stride if block == 0 else 1,
                 first_dilation if block == 0 else dilation,
                 dilation,
+                relative_depth(spec.depths, stage + 1, block + 1),
             )
             x = _block(spec, blocks, x, attention, residual, width * expansion, place)
         outputs[f"P{level + stage}"] = x
@@ -152,6 +156,7 @@ def _block(spec, blocks, x, attention, residual, channels, place):
     se = functools.partial(attention, stage=place.stage, name=f"{place.name}_se")
     branch = residual(spec, blocks, se("pre", x), se, place)
     branch = se("standard", branch)
+    branch = blocks.drop_branch(branch, place.depth, f"{place.name}_drop_path")
     shortcut = x
     if (
         place.stride > 1

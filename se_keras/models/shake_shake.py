@@ -93,7 +93,7 @@ def _basic(spec, blocks, x, attention, place):
         shortcut = blocks.relu(x, f"{name}_shortcut_relu")
         shortcut = _two_paths(blocks, shortcut, width, place.stride, f"{name}_shortcut")
     x = blocks.relu(se("pre", x, name=f"{name}_se"), f"{name}_relu")
-    return _add(spec, blocks, branch, x, shortcut, se, name)
+    return _add(spec, blocks, branch, x, shortcut, se, place)
 
 
 def _two_paths(blocks, x, channels, stride, name):
@@ -141,19 +141,21 @@ def _resnext(spec, blocks, x, attention, place):
         shortcut = blocks.conv(x, 4 * width, 1, conv, stride=place.stride)
         shortcut = blocks.norm(shortcut, f"{name}_shortcut_bn")
     x = se("pre", x, name=f"{name}_se")
-    return _add(spec, blocks, branch, x, shortcut, se, name)
+    return _add(spec, blocks, branch, x, shortcut, se, place)
 
 
 # The block, and whether it starts with a rectifier or ends with one.
 BLOCKS = {"basic": (_basic, True), "resnext": (_resnext, False)}
 
 
-def _add(spec, blocks, branch, x, shortcut, se, name):
+def _add(spec, blocks, branch, x, shortcut, se, place):
     """Adds the mix of two branches to the shortcut."""
+    name = place.name
     x = ShakeShake(backward=spec.backward, dtype=blocks.dtype, name=f"{name}_shake")(
         [branch(x, f"{name}_branch{i}") for i in (1, 2)]
     )
     x = se("standard", x, name=f"{name}_se")
+    x = blocks.drop_branch(x, place.depth, f"{name}_drop_path")
     shortcut = se("identity", shortcut, name=f"{name}_se")
     x = blocks.add(x, shortcut, f"{name}_add")
     if not BLOCKS[spec.block][1]:

@@ -90,6 +90,7 @@ def _block(spec, blocks, x, attention, place):
         x = blocks.avg_pool(x, 3, 2, f"{name}_shortcut_pool")
         x = blocks.concat([se("identity", x), branch], f"{name}_concat")
     else:
+        branch = blocks.drop_branch(branch, place.depth, f"{name}_drop_path")
         x = blocks.add(se("identity", x), branch, f"{name}_add")
     return se("post", blocks.relu(x, f"{name}_out"))
 

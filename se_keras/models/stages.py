@@ -12,11 +12,13 @@ class BlockPlace:
         name: Prefix of the names of its layers: `"stage1_block1"`.
         stage: Number of its stage, from 1.
         stride: Its stride: the first block of a stage halves the image.
+        depth: Where it is, from 0, the first block of all, to 1, the last.
     """
 
     name: str
     stage: int
     stride: int
+    depth: float
 
 
 def block_places(depths: tuple[int, ...], stride: int = 1) -> Iterator[BlockPlace]:
@@ -29,4 +31,16 @@ def block_places(depths: tuple[int, ...], stride: int = 1) -> Iterator[BlockPlac
     for stage, depth in enumerate(depths, 1):
         for block in range(1, depth + 1):
             here = 1 if block > 1 else stride if stage == 1 else 2
-            yield BlockPlace(f"stage{stage}_block{block}", stage, here)
+            share = relative_depth(depths, stage, block)
+            yield BlockPlace(f"stage{stage}_block{block}", stage, here, share)
+
+
+def relative_depth(depths: tuple[int, ...], stage: int, block: int) -> float:
+    """Returns where a block is, from 0, the first block of all, to 1, the last.
+
+    Args:
+        depths: Number of blocks of each stage.
+        stage: Number of its stage, from 1.
+        block: Its number in the stage, from 1.
+    """
+    return (sum(depths[: stage - 1]) + block - 1) / max(sum(depths) - 1, 1)

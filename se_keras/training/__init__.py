@@ -3,5 +3,15 @@
 from se_keras.training.loop import Trainer
 from se_keras.training.recipe import RECIPES, Recipe, make_recipe
 from se_keras.training.run import train
+from se_keras.training.settings import fields_of, read_config, write_config
 
-__all__ = ["RECIPES", "Recipe", "Trainer", "make_recipe", "train"]
+__all__ = [
+    "RECIPES",
+    "Recipe",
+    "Trainer",
+    "fields_of",
+    "make_recipe",
+    "read_config",
+    "train",
+    "write_config",
+]

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import dataclasses
+import fcntl
 import json
 import pathlib
 import platform
@@ -14,9 +15,22 @@ import keras
 from se_keras.errors import UsageError
 from se_keras.files import clean_up, replacing, write_json
 from se_keras.training.recipe import Recipe
+from se_keras.training.settings import write_config
 
 # Settings that may change between a run and its continuation.
-FREE_SETTINGS = ("data_dir", "exports", "strategy", "workdir")
+FREE_SETTINGS = (
+    "checkpoint_every",
+    "data_dir",
+    "data_service",
+    "deterministic",
+    "exports",
+    "keep_checkpoints",
+    "profile_steps",
+    "strategy",
+    "workdir",
+    "worker_index",
+    "workers",
+)
 # What a run writes for others to use.
 RESULTS = ("model.keras", "saved_model", "model.tflite", "report.json")
 PACKAGES = ("se-keras", "keras", "tensorflow", "tensorflow-datasets", "numpy")
@@ -25,7 +39,8 @@ PACKAGES = ("se-keras", "keras", "tensorflow", "tensorflow-datasets", "numpy")
 class WorkDir:
     """The folder of one run.
 
-    It holds `config.json` (settings and versions), `metrics.csv`, `checkpoints/`,
+    It holds `config.json` (settings and versions), `recipe.yaml` (the settings for
+    another run), `metrics.csv`, `checkpoints/`,
     `tensorboard/`, `model.keras`, the exports, and `report.json`.
 
     Nothing is written before `open`.
@@ -46,25 +61,55 @@ class WorkDir:
             self._check_settings()
             self._check_parent()
 
-    def open(self) -> None:
-        """Creates the folder and writes the settings, unless they are there.
+    @contextlib.contextmanager
+    def open(self):
+        """Creates the folder, and keeps other runs out of it while the context lasts.
 
         Raises:
-            UsageError: If the folder cannot be written.
+            UsageError: If the folder cannot be written, or another run is in it.
         """
         with self._as_usage_error():
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            lock = (self.checkpoints / "lock").open("a")
+        with lock:
+            self._take(lock)
+            self._write_settings()
+            yield
+
+    def _take(self, lock):
+        """Takes the lock; the system frees it however this process ends."""
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                "Expected a --workdir in which no other run is. "
+                f"Received: {self.path}, where one is running"
+            ) from error
+        except OSError as error:
+            # Some network file systems have no locks.
+            print(f"{self.path} cannot be locked ({error}): start no second run in it.")
+
+    def _write_settings(self):
+        with self._as_usage_error():
+            # Again: another run may have begun here since.
+            self._check_settings()
             with tempfile.TemporaryFile(dir=self.path):
                 pass
             clean_up(self.path)
             if not self.config.exists():
                 settings = dataclasses.asdict(self._recipe)
                 write_json(self.config, {**settings, "versions": versions()})
+                write_config(self.path / "recipe.yaml", self._recipe)
 
     @property
     def config(self) -> pathlib.Path:
         """File of the settings."""
         return self.path / "config.json"
+
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
 
     def _check_settings(self):
         if not self.config.exists():

@@ -32,6 +32,10 @@ def asked(monkeypatch):
         (["--sync_batch_norm"], {"sync_batch_norm": True}),
         (["--exports=tflite,saved_model"], {"exports": ("tflite", "saved_model")}),
         (["--exports="], {"exports": ()}),
+        (["--augmentation.padding=3"], {"augmentation.padding": 3}),
+        (["--noaugmentation.flip"], {"augmentation.flip": False}),
+        (["--boundaries=2,4", "--clip_norm=none"], {"boundaries": (2, 4)}),
+        (["--optimizer=lamb", "--ema=0.99"], {"optimizer": "lamb", "ema": 0.99}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -41,12 +45,34 @@ def test_flags(arguments, expected, example, asked):
     assert asked == [make_recipe(**expected, dataset=dataset[0] if dataset else None)]
 
 
+def test_flags_win_over_the_file_and_the_file_over_the_recipe(example, asked, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("recipe: paper\nepochs: 7\naugmentation:\n  padding: 2\n")
+    example("train_imagenet", f"--config={path}", "--epochs=9", "--seed=3")
+    changes = {"epochs": 9, "seed": 3, "augmentation.padding": 2}
+    assert asked == [make_recipe("paper", **changes)]
+
+
+def test_misspelt_key_of_a_file(example, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("epoch: 7\n")
+    with pytest.raises(SystemExit) as end:
+        example("train_imagenet", f"--config={path}", f"--workdir={tmp_path / 'run'}")
+    assert re.fullmatch(
+        "error: .*Did you mean epochs .*Received: 'epoch'", end.value.code
+    )
+    assert not (tmp_path / "run").exists()
+
+
 BAD = {
     "--model=se_resnet5": "Did you mean .*se_resnet50.*Received: 'se_resnet5'",
     "--dataset=cifar11": "Did you mean .*cifar10.*Received: 'cifar11'",
     "--recipe=papr": "Did you mean paper.*Received: 'papr'",
+    "--epochs=many": "a whole number for epochs. Received: epochs='many'",
+    "--config=none.yaml": "a YAML file.*none.yaml",
+    "--optimizer=lam": "Did you mean lamb.*Received: 'lam'",
     "--precision=float16": "precision .*Received: 'float16'",
-    "--strategy=tpu": "strategy .*Received: 'tpu'",
+    "--strategy=tpus": "strategy .*Did you mean tpu.*Received: 'tpus'",
     "--exports=onix": "exports .*Received: 'onix'",
     "--batch_size=-8": "positive batch_size. Received: batch_size=-8",
     "--batch_size=2000": "at most 1437.*Received: batch_size=2000",
@@ -115,9 +141,11 @@ def test_end_to_end(command):
     assert sorted(path.name for path in workdir.iterdir()) == [
         "checkpoints",
         "config.json",
+        "curves.png",
         "metrics.csv",
         "model.keras",
         "model.tflite",
+        "recipe.yaml",
         "report.json",
         "tensorboard",
     ]

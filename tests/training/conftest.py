@@ -13,6 +13,7 @@ def recipe(digits_dir, tmp_path):
             model=SMALL,
             epochs=2,
             batch_size=128,
+            learning_rate=0.1,
             image_size=8,
             strategy="none",
             exports=(),

@@ -6,6 +6,7 @@ import tensorflow as tf
 from se_keras.errors import UsageError
 from se_keras.layers import SqueezeExcite
 from se_keras.training import Trainer
+from se_keras.training.loop import Progress
 
 CLASSES, BATCH, STEPS = 7, 8, 5
 
@@ -166,9 +167,9 @@ class Watch(keras.callbacks.Callback):
 def fit(ours, watch, **settings):
     asked = []
 
-    def training_data(epoch):
+    def training_data(epoch, first_step):
         asked.append(epoch)
-        return batches()
+        return batches().skip(first_step)
 
     model_logs = ours.fit(
         training_data,
@@ -183,7 +184,7 @@ def fit(ours, watch, **settings):
 
 def test_fit_counts_and_logs():
     watch, ours = Watch(), trainer()
-    asked, history = fit(ours, watch, epochs=4, initial_epoch=1)
+    asked, history = fit(ours, watch, epochs=4, progress=Progress(1))
     assert asked == list(watch.epochs) == [1, 2, 3]
     assert watch.steps == list(range(STEPS)) * 3
     names = {"loss", "accuracy", "top5_accuracy"}
@@ -206,7 +207,32 @@ def test_fit_stops_when_a_callback_says_so():
 
 
 def test_fit_of_no_epoch():
-    assert fit(trainer(), Watch(), epochs=3, initial_epoch=3) == ([], {})
+    assert fit(trainer(), Watch(), epochs=3, progress=Progress(3)) == ([], {})
+
+
+@pytest.mark.parametrize("bad", [0, 2, STEPS - 1])
+def test_fit_says_in_which_step_a_loss_is_not_finite(bad):
+    watch, ours = Watch(), trainer()
+
+    def training_data(epoch, first_step):
+        def spoil(step, batch):
+            images, labels = batch
+            return tf.where(step == bad and epoch == 1, np.inf, images), labels
+
+        return batches().enumerate().map(spoil)
+
+    with pytest.raises(UsageError, match=rf"loss is nan in step {bad + 1} of epoch 2:"):
+        ours.fit(
+            training_data,
+            batches(1).map(lambda x, y: (x, y, tf.ones(BATCH))),
+            steps_per_epoch=STEPS,
+            epochs=3,
+            callbacks=[watch],
+            verbose=0,
+        )
+    assert list(watch.epochs) == [0]
+    # Found at the latest while the step after it is done.
+    assert len(watch.steps) <= STEPS + bad + 1
 
 
 def test_fit_stops_before_a_loss_that_is_not_finite_is_saved():
@@ -214,6 +240,6 @@ def test_fit_stops_before_a_loss_that_is_not_finite_is_saved():
     ours.model.trainable_variables[0].assign(
         np.full(ours.model.trainable_variables[0].shape, np.nan)
     )
-    with pytest.raises(UsageError, match="loss is nan in epoch 1"):
+    with pytest.raises(UsageError, match="loss is nan in step 1 of epoch 1"):
         fit(ours, watch, epochs=2)
     assert not watch.epochs

@@ -38,8 +38,65 @@ PAPER_CIFAR = {
 }
 
 
+# hujie-frank/SENet: a quarter of the batch, and more augmentation.
+CAFFE_RELEASE = PAPER | {
+    "model": "se_resnet50_caffe",
+    "batch_size": 256,
+    "learning_rate": 0.1,
+    "augmentation": Augmentation(rotation=10, jitter=20),
+}
+# Wightman et al. 2021, table 2; clipping and threshold are those of timm's LAMB and of
+# its authors' commands.
+RSB = {
+    "batch_size": 2048,
+    "optimizer": "lamb",
+    "loss": "binary_cross_entropy",
+    "schedule": "cosine",
+    "warmup_epochs": 5,
+    "clip_norm": 1.0,
+    "evaluation_crop": 0.95,
+    "interpolation": "bicubic",
+    "rate_scaling": "square_root",
+}
+
+
+def rsb(
+    epochs, rate, decay, drop_path, mixup, magnitude, repeats, smoothing, threshold
+):
+    return RSB | {
+        "epochs": epochs,
+        "learning_rate": rate,
+        "weight_decay": decay,
+        "drop_path": drop_path,
+        "label_smoothing": smoothing,
+        "target_threshold": threshold,
+        "augmentation": Augmentation(
+            operations=2,
+            magnitude=magnitude,
+            magnitude_std=0.5,
+            mixup=mixup,
+            cutmix=1.0,
+            repeats=repeats,
+        ),
+    }
+
+
+RSB_A1 = rsb(600, 5e-3, 0.01, 0.05, 0.2, 7, 3, 0.1, None)
+RSB_A2 = rsb(300, 5e-3, 0.02, 0.05, 0.1, 7, 3, 0.0, 0.2)
+RSB_A3 = rsb(100, 8e-3, 0.02, 0.0, 0.1, 6, 1, 0.0, 0.2)
+RSB_A3 |= {"image_size": 160, "evaluation_size": 224}
+
+
 @pytest.mark.parametrize(
-    ("name", "expected"), [("paper", PAPER), ("paper_cifar", PAPER_CIFAR)]
+    ("name", "expected"),
+    [
+        ("paper", PAPER),
+        ("paper_cifar", PAPER_CIFAR),
+        ("caffe_release", CAFFE_RELEASE),
+        ("rsb_a1", RSB_A1),
+        ("rsb_a2", RSB_A2),
+        ("rsb_a3", RSB_A3),
+    ],
 )
 def test_recipes_of_papers(name, expected):
     recipe = dataclasses.asdict(make_recipe(name))
@@ -71,6 +128,39 @@ def test_cifar_recipe_counts_in_steps_of_he_et_al():
 def test_recipe_of_a_data_set(dataset, name):
     changes = {} if dataset is None else {"dataset": dataset}
     assert make_recipe(dataset=dataset) == dataclasses.replace(RECIPES[name], **changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "expected"),
+    [
+        ("paper", {"batch_size": 256}, 0.15),
+        ("paper", {"batch_size": "2048"}, 1.2),
+        ("paper", {"batch_size": 256, "learning_rate": 0.6}, 0.6),
+        ("paper", {"batch_size": 256, "rate_scaling": "none"}, 0.6),
+        ("paper", {"batch_size": 256, "rate_scaling": "square_root"}, 0.3),
+        # As a command of timm with 4 GPUs and 256 images each has it: --lr 3.5e-3.
+        ("rsb_a2", {"batch_size": 1024}, 3.5e-3),
+        ("rsb_a2", {"gradient_accumulation": 8}, 5e-3),
+    ],
+)
+def test_rate_follows_the_batch(name, settings, expected):
+    assert make_recipe(name, **settings).learning_rate == pytest.approx(expected, 0.02)
+    # A file counts like flags, and a rate of the file is for the batch of the file.
+    assert make_recipe(name, settings).learning_rate == pytest.approx(expected, 0.02)
+
+
+def test_rate_of_a_file_follows_the_batch_of_a_flag():
+    config = {"batch_size": 128, "learning_rate": 0.1}
+    assert make_recipe("paper", config, batch_size=256).learning_rate == 0.2
+    assert make_recipe("paper", {"batch_size": 512}, batch_size=256).learning_rate == (
+        pytest.approx(0.15)
+    )
+
+
+def test_weights_are_fine_tuned_by_default():
+    recipe = make_recipe(weights="timm/seresnet50.ra2_in1k", dataset="cifar10")
+    assert recipe.layer_decay == RECIPES["finetune"].layer_decay
+    assert recipe.dataset == "cifar10"
 
 
 def test_no_digit_is_mirrored():
@@ -109,7 +199,24 @@ def test_overrides():
         ({"weight_decay": -1e-4}, "0 or more for weight_decay.*=-0.0001"),
         ({"momentum": -0.9}, "0 or more for momentum"),
         ({"warmup_epochs": -1}, "0 or more for warmup_epochs"),
+        ({"checkpoint_every": -1}, "0 or more for checkpoint_every.*=-1"),
+        ({"keep_checkpoints": 0}, "a positive keep_checkpoints.*=0"),
+        ({"on_bad_image": "skp"}, "on_bad_image.*Did you mean skip.*'skp'"),
+        ({"strategy": "multi-worker"}, "Did you mean multi_worker"),
         ({"seed": -1}, "0 or more for seed"),
+        ({"optimizer": "adam"}, "optimizer.*Did you mean adamw.*Received: 'adam'"),
+        ({"loss": "entropy"}, "loss.*Received: 'entropy'"),
+        ({"rate_scaling": "liner"}, "rate_scaling.*Did you mean linear"),
+        ({"interpolation": "cubic"}, "interpolation.*Did you mean bicubic"),
+        ({"ema": 1.5}, r"in 0\.\.1 for ema. Received: ema=1.5"),
+        ({"drop_path": -0.1}, r"in 0\.\.1 for drop_path"),
+        ({"label_smoothing": 2}, r"in 0\.\.1 for label_smoothing"),
+        ({"layer_decay": 0}, "a positive layer_decay"),
+        ({"clip_norm": 0}, "a positive clip_norm"),
+        ({"gradient_accumulation": 0}, "a positive gradient_accumulation"),
+        ({"evaluation_crop": 1.1}, r"in 0\.\.1 for evaluation_crop"),
+        ({"freeze_epochs": 1}, "weights with freeze_epochs"),
+        ({"profile_steps": (5, 2)}, "FIRST,LAST.*profile_steps"),
     ],
 )
 def test_bad_setting(settings, message):

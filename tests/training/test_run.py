@@ -16,9 +16,10 @@ import tensorflow as tf
 
 from se_keras import training
 from se_keras.data.images import centre_crop
-from se_keras.errors import UsageError
+from se_keras.errors import InterruptionError, UsageError
 from se_keras.export import load_classifier
 from se_keras.training import run
+from se_keras.training.checkpoints import Checkpoints
 from se_keras.training.workdir import MetricsFile
 from tests.helpers import ROOT
 
@@ -84,7 +85,9 @@ def test_work_directory_is_complete(digits_run):
     names = {path.name for path in digits_run.workdir.iterdir()}
     assert names == {
         "config.json",
+        "recipe.yaml",
         "metrics.csv",
+        "curves.png",
         "tensorboard",
         "checkpoints",
         "model.keras",
@@ -92,7 +95,8 @@ def test_work_directory_is_complete(digits_run):
         "model.tflite",
         "report.json",
     }
-    assert tf.train.latest_checkpoint(digits_run.workdir / "checkpoints")
+    names = {path.name for path in (digits_run.workdir / "checkpoints").iterdir()}
+    assert {"epoch-00004-step-00000000", "epoch-00005-step-00000000"} <= names
     rows = metrics(digits_run.workdir)
     assert [row["epoch"] for row in rows] == ["1", "2", "3", "4", "5"]
     assert float(rows[-1]["val_accuracy"]) == digits_run.report["accuracy"]
@@ -161,11 +165,18 @@ def quick(monkeypatch):
             bias.assign(bias + seen.epochs[-1] + 1)
             return {"loss": 1 / (seen.epochs[-1] + 1)}
 
+        def _distribute(self, data):
+            return data
+
         def evaluate(self, data):
             return {"loss": 1.0, "accuracy": 0.5, "examples": 360}
 
     monkeypatch.setattr(run, "training_batches", training_data)
     monkeypatch.setattr(run, "Trainer", QuickTrainer)
+    # There is nothing to see of it.
+    monkeypatch.setattr(run.AugmentedImages, "on_epoch_begin", lambda *_: None)
+    monkeypatch.setattr(run.GateHistograms, "on_epoch_end", lambda *_: None)
+    monkeypatch.setattr(run, "plot_curves", lambda *_, **__: None)
     return seen
 
 
@@ -177,7 +188,7 @@ def last_bias(workdir):
     ("owner", "name"),
     [
         (training.Trainer, "evaluate"),
-        (tf.train.CheckpointManager, "save"),
+        (Checkpoints, "save"),
         (MetricsFile, "on_epoch_end"),
         (keras.callbacks.TensorBoard, "on_epoch_end"),
         (run, "_inference_network"),
@@ -282,30 +293,73 @@ def test_work_directory_of_another_run(recipe, quick):
     assert quick.epochs == [0, 1]
 
 
-@pytest.mark.slow
-def test_killed_run_continues_exactly(digits_dir, tmp_path):
-    """The weights are those of a run that nobody killed, to the last bit."""
+@pytest.fixture
+def damaged(tmp_path):
+    """A folder of images of two classes with a damaged one in each split."""
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 8), ("validation", 4)):
+        for label in ("cat", "dog"):
+            folder = tmp_path / "images" / split / label
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 256, (8, 8, 3)).astype("uint8")
+                image = tf.io.encode_jpeg(pixels).numpy()
+                (folder / f"{number}.jpg").write_bytes(image)
+        (folder / "0.jpg").write_bytes(image[:80])
+    return tmp_path / "images"
 
-    def program(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "tests.training.killed_run", *arguments],
-            cwd=ROOT,
-            env={**os.environ, "KERAS_BACKEND": "tensorflow"},
-            capture_output=True,
-            text=True,
+
+def test_damaged_images(damaged, recipe):
+    settings = {"dataset": f"folder:{damaged}", "epochs": 1, "batch_size": 8}
+    recipe = dataclasses.replace(recipe, **settings)
+    with pytest.raises(UsageError, match=r"dog/0\.jpg"):
+        training.train(recipe)
+    report = training.train(
+        dataclasses.replace(
+            recipe, on_bad_image="skip", workdir=f"{recipe.workdir}-skip"
         )
+    )
+    assert report["bad_images"] == 2
+    assert report["examples"] == 7
 
-    killed, whole = tmp_path / "killed", tmp_path / "whole"
-    first = program(digits_dir, killed, "--kill")
-    assert first.returncode == -signal.SIGKILL, first.stderr
-    assert [row["epoch"] for row in metrics(killed)] == ["1"]
-    assert not (killed / "model.keras").exists()
-    second = program(digits_dir, killed, whole)
-    assert second.returncode == 0, second.stderr
-    assert "Continuing after epoch 1 of 3." in second.stdout
 
-    models = [keras.models.load_model(path / "model.keras") for path in (killed, whole)]
-    weights = [model.get_weights() for model in models]
-    for actual, expected in zip(*weights, strict=True):
-        np.testing.assert_array_equal(actual, expected)
-    assert metrics(killed) == metrics(whole)
+class StoppedTrainer(training.Trainer):
+    """Receives SIGTERM in its fifth step."""
+
+    def _train_step(self, batch):
+        if self.progress.step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super()._train_step(batch)
+
+
+def test_stopped_run_continues(recipe, monkeypatch, capsys):
+    recipe = dataclasses.replace(recipe, epochs=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "Trainer", StoppedTrainer)
+        with pytest.raises(InterruptionError, match="After step 5 of epoch 1"):
+            training.train(recipe)
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert not (workdir_of(recipe) / "model.keras").exists()
+    (saved,) = (workdir_of(recipe) / "checkpoints").glob("epoch-*")
+    assert saved.name == "epoch-00000-step-00000005"
+    assert "Received SIGTERM" in capsys.readouterr().out
+    training.train(recipe)
+    assert "Continuing after epoch 0 of 1 and 5 steps." in capsys.readouterr().out
+    # Steps 6 to 11, and the loss of all of them.
+    assert len(metrics(workdir_of(recipe))) == 1
+
+
+@pytest.mark.slow
+def test_killed_runs_continue_exactly(digits_dir):
+    command = ["-m", "tests.training.kill_test", "--runs=3", f"--data_dir={digits_dir}"]
+    program = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        capture_output=True,
+        text=True,
+    )
+    assert program.returncode == 0, program.stdout + program.stderr
+    assert (
+        "3 of 3 runs have the weights and metrics of the undisturbed" in program.stdout
+    )

@@ -1,6 +1,8 @@
 import dataclasses
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -15,13 +17,15 @@ RECIPE = make_recipe()
 def test_holds_the_settings_and_versions(tmp_path):
     workdir = WorkDir(tmp_path / "a" / "b", RECIPE)
     assert not workdir.path.exists()
-    workdir.open()
+    with workdir.open():
+        pass
     assert workdir.path == tmp_path / "a" / "b"
     config = json.loads((workdir.path / "config.json").read_text())
     versions = config.pop("versions")
     assert set(versions) >= {"python", "se-keras", "keras", "tensorflow", "numpy"}
     assert config == json.loads(json.dumps(dataclasses.asdict(RECIPE)))
-    assert [path.name for path in workdir.path.iterdir()] == ["config.json"]
+    names = {path.name for path in workdir.path.iterdir()}
+    assert names == {"config.json", "recipe.yaml", "checkpoints"}
 
 
 @pytest.mark.parametrize(
@@ -29,9 +33,11 @@ def test_holds_the_settings_and_versions(tmp_path):
     [{}, {"exports": ("tflite",), "workdir": "x", "data_dir": "y", "strategy": "none"}],
 )
 def test_the_same_settings_continue(settings, tmp_path):
-    WorkDir(tmp_path, RECIPE).open()
+    with WorkDir(tmp_path, RECIPE).open():
+        pass
     before = (tmp_path / "config.json").read_text()
-    WorkDir(tmp_path, dataclasses.replace(RECIPE, **settings)).open()
+    with WorkDir(tmp_path, dataclasses.replace(RECIPE, **settings)).open():
+        pass
     assert (tmp_path / "config.json").read_text() == before
 
 
@@ -46,7 +52,8 @@ def test_the_same_settings_continue(settings, tmp_path):
     ],
 )
 def test_other_settings_are_refused(settings, differing, tmp_path):
-    WorkDir(tmp_path, RECIPE).open()
+    with WorkDir(tmp_path, RECIPE).open():
+        pass
     before = (tmp_path / "config.json").read_text()
     message = rf"{re.escape(str(tmp_path))} belongs to .*other settings: {differing}"
     with pytest.raises(UsageError, match=message) as error:
@@ -76,3 +83,40 @@ def test_config_that_is_none(text, tmp_path):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(UsageError, match=r"Expected|no settings"):
         WorkDir(tmp_path, RECIPE)
+
+
+def test_one_run_at_a_time(tmp_path):
+    with WorkDir(tmp_path, RECIPE).open():
+        left = tmp_path / ".writing-1-of_the_first_run"
+        left.touch()
+        with (
+            pytest.raises(UsageError, match=r"where one is running"),
+            WorkDir(tmp_path, RECIPE).open(),
+        ):
+            pass
+        assert left.exists()
+    with WorkDir(tmp_path, RECIPE).open():
+        pass
+
+
+def test_lock_ends_with_a_killed_process(tmp_path):
+    WorkDir(tmp_path, RECIPE)
+    program = (
+        "import fcntl, os, signal, sys; file = open(sys.argv[1], 'a');"
+        "fcntl.flock(file, fcntl.LOCK_EX); print('taken', flush=True); sys.stdin.read()"
+    )
+    (tmp_path / "checkpoints").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", program, tmp_path / "checkpoints" / "lock"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        other.stdout.readline()
+        with (
+            pytest.raises(UsageError, match=r"no other run is\. Received: "),
+            WorkDir(tmp_path, RECIPE).open(),
+        ):
+            pass
+        other.kill()
+    with WorkDir(tmp_path, RECIPE).open():
+        pass

@@ -1,0 +1,83 @@
+"""A picture of a run: its curves."""
+
+import csv
+import math
+import pathlib
+
+from se_keras.files import replacing
+
+TRAINING, EVALUATION, RATE = "#1f77b4", "#d62728", "#555555"
+# Rates that differ by more than this factor are drawn on a logarithmic axis.
+LARGE = 30
+
+
+def plot_curves(metrics: str | pathlib.Path, path: str | pathlib.Path, title: str = ""):
+    """Draws loss, accuracy and learning rate over the epochs as a PNG.
+
+    Args:
+        metrics: A `metrics.csv` of a run.
+        path: The picture.
+        title: Its title.
+
+    Returns:
+        The `matplotlib.figure.Figure`.
+
+    Example:
+
+    ```python
+    plot_curves("runs/digits-se_resnet20/metrics.csv", "curves.png")
+    ```
+    """
+    # Drawn without a screen, and without a change of what the caller's pyplot uses.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    columns = _columns(metrics)
+    epochs = columns["epoch"]
+    figure = Figure(figsize=(8, 8), layout="constrained")
+    FigureCanvasAgg(figure)
+    loss, accuracy, rate = figure.subplots(
+        3, sharex=True, gridspec_kw={"height_ratios": (3, 3, 1)}
+    )
+    figure.suptitle(title)
+    style = {"marker": "o" if len(epochs) <= 40 else None, "markersize": 3}
+    best = max(range(len(epochs)), key=columns["val_accuracy"].__getitem__)
+    labels = {
+        "loss": "evaluation",
+        "accuracy": f"evaluation, best {columns['val_accuracy'][best]:.2%} in epoch "
+        f"{epochs[best]:.0f}",
+    }
+    for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
+        axes.plot(epochs, columns[name], color=TRAINING, label="training", **style)
+        values = columns[f"val_{name}"]
+        axes.plot(epochs, values, color=EVALUATION, label=labels[name], **style)
+        axes.legend()
+    accuracy.axhline(
+        columns["val_accuracy"][best], color=EVALUATION, linewidth=0.8, linestyle=":"
+    )
+    loss.set_ylabel("Loss")
+    accuracy.set_ylabel("Top-1 accuracy")
+    accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    rates = columns.get("learning_rate", [math.nan] * len(epochs))
+    rate.plot(epochs, rates, color=RATE, **style)
+    if min(rates) > 0 and max(rates) > LARGE * min(rates):
+        rate.set_yscale("log")
+    else:
+        rate.set_ylim(bottom=0)
+    rate.set_ylabel("Learning rate")
+    rate.set_xlabel("Epoch")
+    rate.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axes in (loss, accuracy, rate):
+        axes.grid(alpha=0.3)
+    figure.align_ylabels()
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120, format="png")
+    return figure
+
+
+def _columns(metrics) -> dict[str, list[float]]:
+    """Returns the columns of a CSV file; what is missing in a row is no number."""
+    with pathlib.Path(metrics).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name] or "nan") for row in rows] for name in rows[-1]}

@@ -1,0 +1,233 @@
+"""Fields of a nested dataclass by dotted names: from text, from and to YAML."""
+
+import contextlib
+import dataclasses
+import difflib
+import inspect
+import pathlib
+import re
+import types
+import typing
+from collections.abc import Mapping
+
+import yaml
+
+from se_keras.errors import UsageError
+from se_keras.files import replacing
+
+BOOLEANS = {"true": True, "false": False}
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One field.
+
+    Attributes:
+        name: Its name, with a dot for each level: `"augmentation.padding"`.
+        type: Its annotation.
+        help: What the docstring of its dataclass says.
+    """
+
+    name: str
+    type: object
+    help: str
+
+
+def fields_of(record) -> dict[str, Field]:
+    """Returns all fields of a dataclass and of those within it, by dotted name."""
+    found = {}
+    kind = record if isinstance(record, type) else type(record)
+    types_ = typing.get_type_hints(kind)
+    texts = _attributes(kind)
+    for field in dataclasses.fields(kind):
+        if dataclasses.is_dataclass(types_[field.name]):
+            for inner in fields_of(types_[field.name]).values():
+                name = f"{field.name}.{inner.name}"
+                found[name] = dataclasses.replace(inner, name=name)
+        else:
+            found[field.name] = Field(
+                field.name, types_[field.name], texts.get(field.name, "")
+            )
+    return found
+
+
+def replace_settings(record, settings: Mapping[str, object]):
+    """Returns a dataclass with some fields replaced.
+
+    Args:
+        record: The dataclass.
+        settings: Values by dotted name, of the field's type or as text; those of a
+            field that is a dataclass may also be given as a mapping, or as a whole.
+
+    Raises:
+        UsageError: If there is no such field, with the nearest one, or a value is not
+            of its type.
+    """
+    fields = fields_of(record)
+    changes: dict[str, object] = {}
+    for name, value in flattened(settings).items():
+        if name not in fields:
+            raise UsageError(_unknown(name, fields))
+        _put(changes, name, _convert(value, fields[name]))
+    return _replaced(record, changes)
+
+
+def flattened(record, prefix: str = "") -> dict[str, object]:
+    """Returns values by dotted name from a dataclass or nested dictionaries."""
+    if dataclasses.is_dataclass(record):
+        record = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+    flat = {}
+    for name, value in record.items():
+        if dataclasses.is_dataclass(value) or isinstance(value, Mapping):
+            flat |= flattened(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def read_config(path: str | pathlib.Path) -> dict[str, object]:
+    """Reads a YAML file of settings, or a part of them.
+
+    Args:
+        path: The file: a mapping of fields, in which those of a field's own fields
+            are nested or have dotted names.
+
+    Returns:
+        Values by dotted name.
+
+    Raises:
+        UsageError: If the file cannot be read or is no such mapping.
+    """
+    try:
+        content = yaml.safe_load(pathlib.Path(path).expanduser().read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(
+            f"Expected a YAML file with fields of a recipe. Received: {str(path)!r} "
+            f"({error})"
+        ) from error
+    if not isinstance(content, dict) or not all(isinstance(k, str) for k in content):
+        raise UsageError(
+            "Expected a YAML file with lines of the form 'field: value'. "
+            f"Received: {str(path)!r}"
+        )
+    return flattened(content)
+
+
+def write_config(path: str | pathlib.Path, record) -> None:
+    """Writes all fields of a dataclass as YAML that `read_config` reads."""
+    with replacing(path) as temporary:
+        temporary.write_text(
+            yaml.safe_dump(_plain(record), sort_keys=False, allow_unicode=True)
+        )
+
+
+def _plain(value):
+    if dataclasses.is_dataclass(value):
+        return {
+            f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)
+        }
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _attributes(kind) -> dict[str, str]:
+    """Returns the texts of the section Attributes in a docstring, in one line each."""
+    section = inspect.getdoc(kind).partition("Attributes:\n")[2].split("\n\n")[0]
+    entries = re.split(r"^ {4}(\w+): ", section, flags=re.MULTILINE)[1:]
+    return {
+        name: " ".join(text.split())
+        for name, text in zip(entries[::2], entries[1::2], strict=True)
+    }
+
+
+def _put(changes, name, value):
+    *parents, last = name.split(".")
+    for parent in parents:
+        changes = changes.setdefault(parent, {})
+    changes[last] = value
+
+
+def _replaced(record, changes):
+    return dataclasses.replace(
+        record,
+        **{
+            name: _replaced(getattr(record, name), value)
+            if isinstance(value, dict)
+            else value
+            for name, value in changes.items()
+        },
+    )
+
+
+def _unknown(name, fields):
+    nearest = difflib.get_close_matches(name, fields, n=1, cutoff=0.5)
+    if not nearest:
+        # The name of a field that was given without the one it belongs to.
+        nearest = [field for field in fields if field.endswith(f".{name}")]
+    hints = (f"Did you mean {n} ({_type_name(fields[n].type)})? " for n in nearest)
+    return (
+        f"Expected field to be one of the recipe's. {''.join(hints)}Received: {name!r}"
+    )
+
+
+def _convert(value, field: Field):
+    """Returns a value of the field's type, from such a value or from text."""
+    with contextlib.suppress(ValueError):
+        return _as_type(value, field.type)
+    raise UsageError(
+        f"Expected {_type_name(field.type)} for {field.name}. "
+        f"Received: {field.name}={value!r}"
+    )
+
+
+def _as_type(value, kind):
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        if value is None or (isinstance(value, str) and value.lower() == "none"):
+            return None
+        (kind,) = (argument for argument in arguments if argument is not type(None))
+        return _as_type(value, kind)
+    if origin is tuple:
+        return _as_tuple(value, arguments)
+    if kind is bool and isinstance(value, str):
+        value = BOOLEANS.get(value.lower())
+    elif kind in (int, float) and isinstance(value, str):
+        value = kind(value)
+    elif kind is float and isinstance(value, int) and not isinstance(value, bool):
+        # Kept whole: 10 degrees are written as 10.
+        return value
+    if type(value) is not kind:
+        raise ValueError
+    return value
+
+
+def _as_tuple(value, arguments):
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",")] if value.strip() else []
+    if not isinstance(value, list | tuple):
+        raise ValueError
+    if arguments[-1] is ...:
+        arguments = arguments[:1] * len(value)
+    if len(arguments) != len(value):
+        raise ValueError
+    return tuple(map(_as_type, value, arguments))
+
+
+def _type_name(kind) -> str:
+    arguments = typing.get_args(kind)
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        names = (_type_name(a) for a in arguments if a is not type(None))
+        return f"{' or '.join(names)}, or none"
+    if typing.get_origin(kind) is tuple:
+        if arguments[-1] is ...:
+            return f"a list of {NAMES[arguments[0]][1]}"
+        return f"{len(arguments)} {NAMES[arguments[0]][1]}"
+    return NAMES[kind][0]
+
+
+# One, and several.
+NAMES = {
+    str: ("text", "texts"),
+    int: ("a whole number", "whole numbers"),
+    float: ("a number", "numbers"),
+    bool: ("true or false", "times true or false"),
+}

@@ -1,0 +1,137 @@
+import csv
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from se_keras import create_model
+from se_keras.layers import SqueezeExcite
+from se_keras.training import make_recipe
+from se_keras.training.monitoring import (
+    AugmentedImages,
+    GateHistograms,
+    Speed,
+    inputs_of_gates,
+)
+
+
+def summaries(folder):
+    """Returns the summaries of a TensorBoard folder: pairs of tag, step to value."""
+    found = {}
+    for file in folder.glob("events.*"):
+        for event in tf.compat.v1.train.summary_iterator(str(file)):
+            for value in event.summary.value:
+                found[value.tag, event.step] = tf.make_ndarray(value.tensor)
+    return found
+
+
+def network(name="se_resnet20"):
+    return create_model(name, input_shape=(16, 16, 3), classes=4)
+
+
+def test_speed_and_time_left(monkeypatch):
+    """Ten steps of 0.5 s behind a first one of 60 s: 8 images in half a second."""
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    recipe = make_recipe("sample", batch_size=8, epochs=4, learning_rate=0.1)
+    speed = Speed(recipe, steps_per_epoch=11)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1))
+    speed.set_model(model)
+    speed.on_epoch_begin(1)
+    for step, seconds in enumerate([60, *[0.5] * 10]):
+        clock[0] += seconds
+        logs = {"loss": 1.0}
+        speed.on_train_batch_end(step, logs)
+    assert logs["images_per_second"] == pytest.approx(16)
+    # Two of four epochs are left.
+    assert logs["minutes_left"] == pytest.approx(2 * 11 * 0.5 / 60)
+    model.optimizer.iterations.assign(22)
+    logs = {}
+    speed.on_epoch_end(1, logs)
+    assert logs["images_per_second"] == pytest.approx(16)
+    # The rate of step 21 of 44, not of the next one.
+    expected = 0.1 * (1 + np.cos(np.pi * 21 / 44)) / 2
+    assert logs["learning_rate"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_augmented_images_are_pixels_again(tmp_path):
+    record = network().preprocessing
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (20, 16, 16, 3)).astype("float32")
+    callback = AugmentedImages(tmp_path, lambda: record.normalize(pixels), record)
+    for epoch in range(2):
+        callback.on_epoch_begin(epoch)
+    (((tag, step), images),) = summaries(tmp_path / "images").items()
+    assert (tag, step) == ("augmented", 0)
+    width, height, *encoded = images
+    assert (width, height, len(encoded)) == (b"16", b"16", 16)
+    for image, expected in zip(encoded, pixels, strict=False):
+        actual = tf.io.decode_png(image).numpy().astype("float32")
+        assert np.abs(actual - expected).max() <= 1
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_gates_are_those_that_scale_the_features(precision):
+    """From what goes into a gate comes what the features are multiplied by."""
+    model = create_model(
+        "se_resnet20", input_shape=(16, 16, 3), classes=4, dtype=precision
+    )
+    images = np.random.default_rng(0).normal(size=(5, 16, 16, 3)).astype("float32")
+    maps = inputs_of_gates(model)(images)
+    layers = [x.name for x in model.layers if isinstance(x, SqueezeExcite)]
+    assert len(layers) == 9
+    assert len(maps) == 6
+    assert {layers[0], layers[-1]} < set(maps)
+    for name, features in maps.items():
+        layer = model.get_layer(name)
+        scaled = np.asarray(keras.Model(model.input, layer.output)(images), "float32")
+        values = np.asarray(layer.gate(features), "float32")
+        features = np.asarray(features, "float32")
+        assert values.shape == (5, features.shape[-1])
+        np.testing.assert_allclose(
+            scaled, features * values[:, None, None], rtol=2e-3, atol=1e-3
+        )
+
+
+def test_histograms_count_every_gate(tmp_path):
+    model = network()
+    images = np.random.default_rng(0).normal(size=(3, 16, 16, 3)).astype("float32")
+    callback = GateHistograms(tmp_path, model, lambda: images)
+    for epoch in range(2):
+        callback.on_epoch_end(epoch, {})
+    found = summaries(tmp_path / "gates")
+    assert len(found) == 2 * 6
+    for (tag, _), buckets in found.items():
+        channels = model.get_layer(tag.removeprefix("gates/")).output.shape[-1]
+        assert buckets[:, 2].sum() == 3 * channels
+        assert 0 < buckets[:, 0].min() <= buckets[:, 1].max() < 1
+    # Later gates, of more channels, are not all alike.
+    assert buckets[:, 0].min() < buckets[:, 1].max()
+    assert len(list((tmp_path / "gates").iterdir())) == 1
+
+
+def test_network_without_gates(tmp_path):
+    assert inputs_of_gates(network("resnet20")) is None
+    GateHistograms(tmp_path, network("resnet20"), None).on_epoch_end(0, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_leaves_all_there_is_to_see(digits_run):
+    with (digits_run.workdir / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    rates = [float(row["learning_rate"]) for row in rows]
+    recipe, steps = digits_run.recipe, 1437 // digits_run.recipe.batch_size
+    expected = [
+        recipe.learning_rate * (1 + np.cos(np.pi * (e - 1 / steps) / 5)) / 2
+        for e in range(1, 6)
+    ]
+    np.testing.assert_allclose(rates, expected, atol=1e-7)
+    assert all(float(row["images_per_second"]) > 0 for row in rows)
+    board = digits_run.workdir / "tensorboard"
+    assert ("augmented", 0) in summaries(board / "images")
+    assert {step for _, step in summaries(board / "gates")} == {0, 1, 2, 3, 4}
+    assert "images_per_second" in digits_run.output
+    assert "minutes_left" in digits_run.output

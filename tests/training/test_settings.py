@@ -1,0 +1,133 @@
+import dataclasses
+
+import pytest
+import yaml
+
+from se_keras.data import Augmentation
+from se_keras.errors import UsageError
+from se_keras.training import (
+    RECIPES,
+    Recipe,
+    fields_of,
+    make_recipe,
+    read_config,
+    write_config,
+)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_comes_back_from_yaml(name, tmp_path):
+    path = tmp_path / "recipe.yaml"
+    write_config(path, RECIPES[name])
+    assert make_recipe("paper", read_config(path)) == RECIPES[name]
+    # Plain YAML, without tags of Python.
+    assert yaml.safe_load(path.read_text())["model"] == RECIPES[name].model
+
+
+def test_every_field_is_there_and_documented():
+    fields = fields_of(Recipe)
+    nested = {f"augmentation.{f.name}" for f in dataclasses.fields(Augmentation)}
+    own = {f.name for f in dataclasses.fields(Recipe)} - {"augmentation"}
+    assert set(fields) == own | nested
+    assert all(field.help for field in fields.values())
+    assert fields["augmentation.padding"].help.startswith("Zeros on each side")
+
+
+CONFIG = """
+recipe: paper_cifar
+epochs: 7
+learning_rate: 1e-2
+boundaries: [3, 5]
+data_dir: ~
+augmentation:
+  padding: 2
+  area: [0.5, 1]
+augmentation.flip: false
+"""
+
+
+def test_layers(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(CONFIG)
+    config = read_config(path)
+    expected = dataclasses.replace(
+        RECIPES["paper_cifar"],
+        epochs=7,
+        learning_rate=0.01,
+        boundaries=(3, 5),
+        augmentation=dataclasses.replace(
+            RECIPES["paper_cifar"].augmentation, padding=2, area=(0.5, 1), flip=False
+        ),
+    )
+    assert make_recipe(config=config) == expected
+    # What is given by itself wins, over the file's recipe too.
+    assert make_recipe(config=config, epochs=9) == dataclasses.replace(
+        expected, epochs=9
+    )
+    assert make_recipe("sample", config).model == RECIPES["sample"].model
+    assert make_recipe("sample", config).epochs == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ({"epochs": "5"}, {"epochs": 5}),
+        ({"learning_rate": "1e-3"}, {"learning_rate": 1e-3}),
+        ({"boundaries": "3, 5"}, {"boundaries": (3, 5)}),
+        ({"boundaries": ""}, {"boundaries": ()}),
+        ({"exports": "tflite"}, {"exports": ("tflite",)}),
+        ({"nesterov": "true"}, {"nesterov": True}),
+        ({"clip_norm": "0.5"}, {"clip_norm": 0.5}),
+        ({"clip_norm": "none"}, {"clip_norm": None}),
+        ({"weights": "none"}, {"weights": None}),
+        ({"augmentation.flip": "False"}, {"augmentation.flip": False}),
+        ({"augmentation.area": "0.2,0.9"}, {"augmentation.area": (0.2, 0.9)}),
+        ({"augmentation": {"padding": "3"}}, {"augmentation.padding": 3}),
+    ],
+)
+def test_text(text, expected):
+    ((name, value),) = expected.items()
+    found = make_recipe("rsb_a1", **text)
+    for part in name.split("."):
+        found = getattr(found, part)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"batchsize": 4}, "Did you mean batch_size .a whole number.*'batchsize'"),
+        ({"padding": 4}, "Did you mean augmentation.padding .a whole number"),
+        ({"augmentation": {"paddin": 4}}, "mean augmentation.padding.*tion.paddin'"),
+        ({"augmentation": 3}, "Received: 'augmentation'"),
+        ({"zzz": 3}, "one of the recipe's. Received: 'zzz'"),
+        ({"epochs": "many"}, "a whole number for epochs. Received: epochs='many'"),
+        ({"epochs": 2.5}, "a whole number for epochs"),
+        ({"epochs": True}, "a whole number for epochs"),
+        ({"epochs": None}, "a whole number for epochs"),
+        ({"learning_rate": "fast"}, "a number for learning_rate"),
+        ({"nesterov": 1}, "true or false for nesterov"),
+        ({"clip_norm": "x"}, "a number, or none for clip_norm"),
+        ({"model": 5}, "text for model"),
+        ({"boundaries": "3,x"}, "a list of whole numbers for boundaries"),
+        ({"boundaries": 3}, "a list of whole numbers for boundaries"),
+        ({"augmentation.area": [1]}, "2 numbers for augmentation.area"),
+        ({"augmentation.crop": "padd"}, "crop='padd'"),
+    ],
+)
+def test_bad_settings(settings, message):
+    with pytest.raises(UsageError, match=message):
+        make_recipe("paper", settings)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a\n- b", "epochs: [1", "1: 2", "just words", b"\xff\xfe\x00x"]
+)
+def test_bad_files(text, tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UsageError, match=r"Expected a YAML file.*bad\.yaml"):
+        read_config(path)
+    with pytest.raises(UsageError, match=r"Expected a YAML file.*none\.yaml"):
+        read_config(tmp_path / "none.yaml")
