@@ -7,6 +7,7 @@ import argparse
 import dataclasses
 import functools
 import inspect
+import os
 import pathlib
 from collections.abc import Callable
 
@@ -65,6 +66,41 @@ def info(source):
             print("\n".join(_network_lines(lookup(source))))
         else:
             print("\n".join(_record_lines(weights.info(source))))
+
+
+def data(dataset, data_dir, recipe, output, on_bad_image, **settings):
+    """Writes a contact sheet of training images, and prints how fast they come."""
+    # Before TensorFlow is loaded, and tells of itself.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from se_keras import training
+    from se_keras.data import open_source, preview
+    from se_keras.models.registry import lookup
+
+    recipe = training.make_recipe(
+        recipe, dataset=dataset, data_dir=data_dir, **settings
+    )
+    source = open_source(recipe.dataset, recipe.data_dir)
+    size = recipe.image_size
+    record = lookup(recipe.model).preprocessing.with_input(
+        size, size, source.image_shape[2]
+    )
+    examples = source.num_examples(source.train_split)
+    print(
+        f"{source.name}: {examples} training images of {len(source.class_names)} "
+        f"classes, {source.num_examples(source.evaluation_split)} for evaluation"
+    )
+    images = (source, record, recipe.augmentation)
+    count = preview.write_contact_sheet(output, *images, seed=recipe.seed)
+    print(f"{output}: {count} training images at {size} x {size}")
+    speed = preview.measure(
+        *images,
+        batch_size=max(1, min(recipe.batch_size, examples // 2)),
+        seed=recipe.seed,
+        on_bad_image=on_bad_image,
+    )
+    print(f"{speed['images_per_second']:.0f} images/s from the input alone")
+    if speed["bad_images"]:
+        print(f"{len(speed['bad_images'])} skipped: {', '.join(speed['bad_images'])}")
 
 
 def _is_file(model: str) -> bool:
@@ -239,6 +275,23 @@ COMMANDS = {
             "source": {
                 "help": "name of a model, or weights: timm/seresnet50.a1_in1k",
             }
+        },
+    ),
+    "data": Command(
+        data,
+        "what a network sees: augmented training images as a PNG, and images a second",
+        {
+            "--dataset": {"help": "data set of TFDS, digits, or folder:PATH"},
+            "--data_dir": {"help": "where TFDS data sets are"},
+            "--recipe": {"help": "whose augmentation; by default the data set's own"},
+            "--image_size": {**_NUMBER, "help": "height and width of the input"},
+            "--batch_size": {**_NUMBER, "help": "images of a batch"},
+            "--seed": {**_NUMBER, "help": "seed of the run"},
+            "--output": {"default": "contact.png", "help": "the PNG file"},
+            "--on_bad_image": {
+                "default": "fail",
+                "help": "fail, or skip: what to do about a damaged image",
+            },
         },
     ),
 }

@@ -1,11 +1,20 @@
-"""Training crops and flips, drawn without state from a seed of each image."""
+"""What a training image goes through, drawn without state from a seed of its own."""
 
 import dataclasses
+import math
+from collections.abc import Callable
+from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
-from se_keras.data.images import crop, decode, image_size, resize
+from se_keras.data.images import decode_part, decode_whole, resize
+from se_keras.data.rand_augment import rotate
 from se_keras.models.preprocessing import Preprocessing
+
+# Of the part that is erased: share of the image, and width / height.
+ERASED_AREA = (0.02, 1 / 3)
+ERASED_ASPECT = (0.3, 1 / 0.3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,55 +68,205 @@ class Augmentation:
                 f"Argument `crop` must be one of {tuple(CROPS)}. "
                 f"Received: crop={self.crop!r}"
             )
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(
+                    f"Argument `{name}` must be in the range [{low}, {high}]. "
+                    f"Received: {name}={value!r}"
+                )
 
 
-def augment(
-    encoded: tf.Tensor, seed: tf.Tensor, config: Augmentation, record: Preprocessing
-) -> tf.Tensor:
-    """Decodes and augments one image.
+RANGES = {
+    "padding": (0, math.inf),
+    "rotation": (0, 180),
+    "jitter": (0, 255),
+    "operations": (0, math.inf),
+    "magnitude": (0, 10),
+    "magnitude_std": (0, math.inf),
+    "erasing": (0, 1),
+    "mixup": (0, math.inf),
+    "cutmix": (0, math.inf),
+    "cutmix_share": (0, 1),
+    "repeats": (1, math.inf),
+}
+
+
+def decode_crop(
+    encoded: tf.Tensor,
+    seed: tf.Tensor,
+    config: Augmentation,
+    record: Preprocessing,
+    tolerant: bool = False,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes of one image what its crop needs.
 
     Args:
         encoded: Scalar string, an encoded image.
-        seed: Two integers. The same seed gives the same image.
+        seed: Two integers. The same seed gives the same part.
+        config: What to do.
+        record: What the network expects.
+        tolerant: Whether a damaged image is none of the errors.
+
+    Returns:
+        Pixels `(height, width, record.channels)`, bytes, and whether they are those of
+        the image.
+    """
+    return CROPS[config.crop].decode(encoded, seed, config, record, tolerant)
+
+
+def transform(
+    pixels: tf.Tensor, seed: tf.Tensor, config: Augmentation, record: Preprocessing
+) -> tf.Tensor:
+    """Makes a training image of what `decode_crop` returns.
+
+    Args:
+        pixels: Pixels `(height, width, record.channels)`, bytes.
+        seed: The same two integers.
         config: What to do.
         record: What the network expects.
 
     Returns:
         Pixels in 0..255, float32, of shape `(*record.size, record.channels)`.
     """
-    crop_seed, flip_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-    image = CROPS[config.crop](encoded, crop_seed, config, record)
-    if config.flip:
-        image = tf.image.stateless_random_flip_left_right(image, flip_seed)
-    return tf.ensure_shape(image, (*record.size, record.channels))
+    image = CROPS[config.crop].fit(pixels, seed, config, record)
+    image = tf.ensure_shape(image, (*record.size, record.channels))
+    for number, (name, step) in enumerate(STEPS.items(), 1):
+        if getattr(config, name):
+            step_seed = tf.random.experimental.stateless_fold_in(seed, number)
+            image = step(image, step_seed, config)
+    return image
 
 
-def _resized_crop(encoded, seed, config, record):
-    begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
-        tf.concat([image_size(encoded), [record.channels]], 0),
+def augment(
+    encoded: tf.Tensor, seed: tf.Tensor, config: Augmentation, record: Preprocessing
+) -> tf.Tensor:
+    """Decodes and augments one image; see `decode_crop` and `transform`."""
+    pixels, _ = decode_crop(encoded, seed, config, record)
+    return transform(pixels, seed, config, record)
+
+
+def draw_hole(seed: tf.Tensor, config: Augmentation, record: Preprocessing):
+    """Draws the part of an image that is erased.
+
+    Args:
+        seed: Two integers. The same seed draws the same part.
+        config: Its `erasing` is the probability that there is one.
+        record: What the network expects.
+
+    Returns:
+        First row and column, height and width, `(4,)`, integers; both are 0 where
+        nothing is erased.
+    """
+    if not config.erasing:
+        return tf.zeros((4,), tf.int32)
+    # A number that no step of `transform` has.
+    seed = tf.random.experimental.stateless_fold_in(seed, 0)
+    shape = tf.constant((*record.size, record.channels))
+    begin, size, _ = _part(shape, seed, ERASED_AREA, ERASED_ASPECT)
+    erased = tf.random.stateless_uniform((), seed) < config.erasing
+    return tf.concat([begin[:2], size[:2] * tf.cast(erased, tf.int32)], 0)
+
+
+def erase(images: tf.Tensor, holes: tf.Tensor) -> tf.Tensor:
+    """Sets a part of each image of a batch to 0.
+
+    Args:
+        images: Normalised images `(batch, height, width, channels)`: 0 is the mean
+            colour.
+        holes: What `draw_hole` returned for each, `(batch, 4)`.
+
+    Reference:
+        - [Random Erasing](https://arxiv.org/abs/1708.04896)
+    """
+    _, height, width, channels = images.shape
+    inside = []
+    for axis, index in enumerate(
+        (np.arange(height, dtype="int32"), np.arange(width, dtype="int32"))
+    ):
+        begin, size = holes[:, axis, None], holes[:, axis + 2, None]
+        inside.append((index >= begin) & (index < begin + size))
+    inside[1] = tf.repeat(inside[1], channels, axis=1)
+    kept = 1 - tf.cast(inside[0][:, :, None] & inside[1][:, None], tf.float32)
+    return images * tf.reshape(kept, tf.shape(images))
+
+
+def _part(shape, seed, area, aspect):
+    """Draws a part of an image of some height, width and channels."""
+    return tf.image.stateless_sample_distorted_bounding_box(
+        shape,
         bounding_boxes=tf.zeros((1, 0, 4)),
         seed=seed,
         min_object_covered=0.0,
-        aspect_ratio_range=config.aspect,
-        area_range=config.area,
+        aspect_ratio_range=aspect,
+        area_range=area,
         max_attempts=10,
         use_image_if_no_bounding_boxes=True,
     )
-    image = crop(encoded, begin[:2], size[:2], record.channels)
-    return resize(image, record.size, record.interpolation)
 
 
-def _padded_crop(encoded, seed, config, record):
+def _decode_resized(encoded, seed, config, record, tolerant):
+    def choose(shape):
+        begin, size, _ = _part(shape, seed, config.area, config.aspect)
+        return begin[:2], size[:2]
+
+    return decode_part(encoded, choose, record.channels, tolerant)
+
+
+def _fit_resized(pixels, seed, config, record):
+    return resize(pixels, record.size, record.interpolation)
+
+
+def _decode_padded(encoded, seed, config, record, tolerant):
+    return decode_whole(encoded, record.channels, tolerant)
+
+
+def _fit_padded(pixels, seed, config, record):
     height, width = record.size
-    image = resize(decode(encoded, record.channels), record.size, record.interpolation)
+    padding = config.padding
+    image = resize(pixels, record.size, record.interpolation)
     image = tf.image.pad_to_bounding_box(
-        image,
-        config.padding,
-        config.padding,
-        height + 2 * config.padding,
-        width + 2 * config.padding,
+        image, padding, padding, height + 2 * padding, width + 2 * padding
     )
     return tf.image.stateless_random_crop(image, (*record.size, record.channels), seed)
 
 
-CROPS = {"resized": _resized_crop, "padded": _padded_crop}
+def _flip(image, seed, config):
+    mirrored = tf.random.stateless_uniform((), seed) < 0.5
+    return tf.cond(mirrored, lambda: tf.reverse(image, [1]), lambda: image)
+
+
+def _rotate(image, seed, config):
+    largest = config.rotation
+    degrees = tf.random.stateless_uniform((1,), seed, -largest, largest)
+    return rotate(image[None], degrees)[0]
+
+
+def _jitter(image, seed, config):
+    height, width, channels = image.shape
+    added = tf.random.stateless_uniform(
+        (channels,), seed, -config.jitter, config.jitter
+    )
+    # By rows, and not by pixels: see `images.normalize`.
+    rows = tf.reshape(image, (height, width * channels)) + tf.tile(added, (width,))
+    return tf.reshape(tf.clip_by_value(rows, 0.0, 255.0), image.shape)
+
+
+class Crop(NamedTuple):
+    """What a crop decodes of an image, and how it makes the network's size of it."""
+
+    decode: Callable
+    fit: Callable
+
+
+CROPS = {
+    "resized": Crop(_decode_resized, _fit_resized),
+    "padded": Crop(_decode_padded, _fit_padded),
+}
+
+# What follows the crop, in this order, by the field that asks for it.
+STEPS = {
+    "flip": _flip,
+    "rotation": _rotate,
+    "jitter": _jitter,
+}

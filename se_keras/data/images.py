@@ -1,5 +1,8 @@
 """Encoded images to pixels: decoding, cropping, resizing."""
 
+from collections.abc import Callable
+
+import numpy as np
 import tensorflow as tf
 
 from se_keras.models.preprocessing import Preprocessing
@@ -31,34 +34,76 @@ def _with_channels(image, channels):
     return tf.image.rgb_to_grayscale(colour) if channels == 1 else colour
 
 
-def image_size(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns height and width; a JPEG is not decoded for it."""
-    return tf.cond(
-        tf.io.is_jpeg(encoded),
-        lambda: tf.image.extract_jpeg_shape(encoded)[:2],
-        lambda: tf.shape(decode(encoded, 0))[:2],
+def decode_whole(
+    encoded: tf.Tensor, channels: int, tolerant: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes an image; see `decode_part`."""
+    return _by_format(
+        encoded,
+        lambda encoded: tf.io.decode_jpeg(encoded, channels),
+        lambda encoded: decode(encoded, channels),
+        channels,
+        tolerant,
     )
 
 
-def crop(encoded, begin, size, channels: int) -> tf.Tensor:
+def decode_part(
+    encoded: tf.Tensor,
+    choose: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    channels: int,
+    tolerant: bool,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes a part of an image; of a JPEG, only that part.
 
     Args:
         encoded: Scalar string, an encoded image.
-        begin: First row and column of the part.
-        size: Its height and width.
+        choose: Callable of the image's height, width and channels that returns the
+            part: first row and column, and height and width.
         channels: Number of channels of the result.
+        tolerant: Whether a damaged image is none of the errors. This costs time.
+
+    Returns:
+        Pixels `(height, width, channels)`, bytes, and whether they are those of the
+        image; of a damaged one there is one black pixel.
     """
-    (top, left), (height, width) = tf.unstack(begin), tf.unstack(size)
+
+    def from_jpeg(encoded):
+        begin, size = choose(tf.image.extract_jpeg_shape(encoded))
+        part = tf.concat([begin, size], 0)
+        return tf.image.decode_and_crop_jpeg(encoded, part, channels=channels)
+
+    def from_other(encoded):
+        image = decode(encoded, channels)
+        begin, size = choose(tf.shape(image))
+        return tf.slice(image, [*tf.unstack(begin), 0], [*tf.unstack(size), -1])
+
+    return _by_format(encoded, from_jpeg, from_other, channels, tolerant)
+
+
+def _by_format(encoded, from_jpeg, from_other, channels, tolerant):
+    # The choice stands outside: an attempt costs by the size of its function.
+    read = _attempt if tolerant else _trust
     return tf.cond(
         tf.io.is_jpeg(encoded),
-        lambda: tf.image.decode_and_crop_jpeg(
-            encoded, tf.stack([top, left, height, width]), channels=channels
-        ),
-        lambda: tf.image.crop_to_bounding_box(
-            decode(encoded, channels), top, left, height, width
-        ),
+        lambda: read(from_jpeg, encoded, channels),
+        lambda: read(from_other, encoded, channels),
     )
+
+
+def _trust(function, encoded, channels):
+    return function(encoded), True
+
+
+def _attempt(function, encoded, channels):
+    """Decodes an image that may be damaged.
+
+    The one place in TensorFlow where an error can be caught is a data set, so this
+    makes one of a single element.
+    """
+    decoded = tf.data.Dataset.from_tensors(encoded).map(lambda e: (function(e), True))
+    black = (tf.zeros((1, 1, channels), tf.uint8), False)
+    either = decoded.ignore_errors().concatenate(tf.data.Dataset.from_tensors(black))
+    return either.take(1).get_single_element()
 
 
 def resize(image, size, interpolation: str, antialias: bool = False) -> tf.Tensor:
@@ -68,6 +113,23 @@ def resize(image, size, interpolation: str, antialias: bool = False) -> tf.Tenso
     return (
         tf.clip_by_value(resized, 0.0, 255.0) if interpolation == "bicubic" else resized
     )
+
+
+def normalize(images: tf.Tensor, record: Preprocessing) -> tf.Tensor:
+    """Returns what `record.normalize` returns, bit for bit, four times faster.
+
+    TensorFlow's CPU kernels do not vectorise an operand that has three numbers for
+    the innermost axis; one that has a whole row of the image they do.
+
+    Args:
+        images: Pixels in 0..255, float32, of shape `(..., height, width, channels)`.
+        record: What the network expects.
+    """
+    height, width = record.size
+    rows = tf.reshape(images, (-1, width * record.channels))
+    rows = rows * np.tile(record.scale, width) + np.tile(record.offset, width)
+    lead = [-1] if images.shape.rank == 4 else []
+    return tf.reshape(rows, (*lead, height, width, record.channels))
 
 
 def centre_crop(encoded: tf.Tensor, record: Preprocessing) -> tf.Tensor:
@@ -80,7 +142,11 @@ def centre_crop(encoded: tf.Tensor, record: Preprocessing) -> tf.Tensor:
     Returns:
         Pixels in 0..255, float32, of shape `(*record.size, record.channels)`.
     """
-    image = decode(encoded, record.channels)
+    return fit_centre(decode(encoded, record.channels), record)
+
+
+def fit_centre(image: tf.Tensor, record: Preprocessing) -> tf.Tensor:
+    """Resizes the short side of an image and crops its centre; see `centre_crop`."""
     stored = tf.cast(tf.shape(image)[:2], tf.float64)
     scale = tf.reduce_max(tf.constant(record.resize_size, tf.float64) / stored)
     # A side that is to be 256 must not become 255 by rounding.

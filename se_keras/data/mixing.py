@@ -25,23 +25,25 @@ def mix(
         - [mixup](https://arxiv.org/abs/1710.09412)
         - [CutMix](https://arxiv.org/abs/1905.04899)
     """
-    seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
-    choice, ratio_seed, box_seed = seeds
+    choice, ratio_seed, box_seed = tf.unstack(
+        tf.random.experimental.stateless_split(seed, 3)
+    )
     cuts = tf.random.stateless_uniform((), choice) < _share_of_cutmix(config)
-
-    def mixup():
-        kept = _beta(ratio_seed, config.mixup)
-        return kept * images + (1 - kept) * images[::-1], kept
-
-    def cutmix():
-        size = tf.shape(images)[1:3]
-        inside = _box(box_seed, size, 1 - _beta(ratio_seed, config.cutmix))
-        # A box at the border is cut off: the labels get what is left of it.
-        kept = 1 - tf.reduce_mean(tf.cast(inside, tf.float32))
-        return tf.where(inside[..., None], images[::-1], images), kept
-
-    mixed, kept = tf.cond(cuts, cutmix, mixup)
-    return mixed, kept * labels + (1 - kept) * labels[::-1]
+    size, channels = tf.shape(images)[1:3], images.shape[-1]
+    kept = tf.cond(
+        cuts,
+        lambda: _outside_box(box_seed, size, 1 - _beta(ratio_seed, config.cutmix)),
+        lambda: tf.fill(size, _beta(ratio_seed, config.mixup)),
+    )
+    # The labels get what is left of a box that the border cuts off.
+    share = tf.reduce_mean(kept)
+    mixed_labels = share * labels + (1 - share) * labels[::-1]
+    # All in one row: as fast as the memory, which masks of other shapes are not.
+    kept = tf.reshape(tf.repeat(kept[..., None], channels, axis=-1), (-1,))
+    flat = tf.reshape(images, (tf.shape(images)[0], -1))
+    partners = tf.gather(flat, tf.range(tf.shape(flat)[0])[::-1])
+    mixed = kept * flat + (1 - kept) * partners
+    return tf.reshape(mixed, tf.shape(images)), mixed_labels
 
 
 def _share_of_cutmix(config):
@@ -59,8 +61,8 @@ def _beta(seed, alpha):
     return tf.math.divide_no_nan(first, first + second)
 
 
-def _box(seed, size, area):
-    """Returns a mask `(height, width)`, true in a box of a share of the area."""
+def _outside_box(seed, size, area):
+    """Returns `(height, width)`: 0 in a box of a share of the area, 1 elsewhere."""
     place = tf.random.stateless_uniform((2,), seed)
     inside = []
     for axis in (0, 1):
@@ -69,4 +71,4 @@ def _box(seed, size, area):
         centre = tf.cast(side * place[axis], tf.int32)
         index = tf.range(size[axis])
         inside.append((index >= centre - half) & (index < centre + half))
-    return inside[0][:, None] & inside[1][None]
+    return 1 - tf.cast(inside[0][:, None] & inside[1][None], tf.float32)

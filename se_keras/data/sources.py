@@ -1,5 +1,7 @@
-"""Data sets for image classification, read through TensorFlow Datasets."""
+"""Data sets for image classification: of TFDS, the embedded one, and folders."""
 
+import abc
+import contextlib
 import dataclasses
 import difflib
 
@@ -13,10 +15,55 @@ from se_keras.errors import UsageError
 # labelled validation split, as in ImageNet and Places365, the test split has no labels.
 EVALUATION_SPLITS = ("validation", "test")
 
+FOLDER = "folder:"
+
+
+class ImageSource(abc.ABC):
+    """A data set of images with one label each.
+
+    Attributes:
+        name: Name of the data set.
+        class_names: Names of the classes in the order of the labels.
+        image_shape: Height, width and channels of the images; `None` where they vary.
+        train_split: Name of the training split.
+        evaluation_split: Name of the evaluation split.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    image_shape: tuple[int | None, int | None, int]
+    train_split: str
+    evaluation_split: str
+
+    @abc.abstractmethod
+    def num_examples(self, split: str) -> int:
+        """Returns the number of images of a split."""
+
+    def records(self, split: str, shuffle_seed: int | None = None) -> tf.data.Dataset:
+        """Returns the encoded images and labels of a split; see `named_records`."""
+        records = self.named_records(split, shuffle_seed)
+        return records.map(lambda encoded, label, name: (encoded, label))
+
+    @abc.abstractmethod
+    def named_records(
+        self, split: str, shuffle_seed: int | None = None
+    ) -> tf.data.Dataset:
+        """Returns the encoded images, labels and names of a split.
+
+        Args:
+            split: Name of the split.
+            shuffle_seed: If given, files are read in an order drawn from it; the
+                same seed gives the same order. Defaults to the stored order.
+
+        Returns:
+            A data set of triples: a scalar string, the encoded image; its label, an
+            integer; and the record's name, a string, for messages.
+        """
+
 
 @dataclasses.dataclass(frozen=True)
-class ImageSource:
-    """A prepared data set of images and labels.
+class TfdsSource(ImageSource):
+    """A prepared data set of TFDS.
 
     Attributes:
         builder: The `tfds.core.DatasetBuilder`.
@@ -51,33 +98,50 @@ class ImageSource:
         """Returns the number of images of a split."""
         return self.builder.info.splits[split].num_examples
 
-    def records(self, split: str, shuffle_seed: int | None = None) -> tf.data.Dataset:
-        """Returns the encoded images and labels of a split.
+    def named_records(
+        self, split: str, shuffle_seed: int | None = None
+    ) -> tf.data.Dataset:
+        """Returns the encoded images, labels and names of a split.
 
-        Args:
-            split: Name of the split.
-            shuffle_seed: If given, files are read in an order drawn from it; the
-                same seed gives the same order. Defaults to the stored order.
-
-        Returns:
-            A data set of pairs: a scalar string, the encoded image, and an integer.
+        Files are read side by side, in blocks; a name is that of a file and the
+        number of the record in it, as TFDS gives it.
         """
         read_config = tfds.ReadConfig(
-            shuffle_seed=shuffle_seed, try_autocache=False, skip_prefetch=True
+            shuffle_seed=shuffle_seed,
+            try_autocache=False,
+            skip_prefetch=True,
+            add_tfds_id=True,
         )
         read_config.options.deterministic = True
-        dataset = self.builder.as_dataset(
-            split=split,
-            shuffle_files=shuffle_seed is not None,
-            read_config=read_config,
-            decoders=tfds.decode.PartialDecoding(
-                {self.image_key: True, self.label_key: True},
-                decoders={self.image_key: tfds.decode.SkipDecoding()},
-            ),
-        )
+        with _quiet_tensorflow():
+            dataset = self.builder.as_dataset(
+                split=split,
+                shuffle_files=shuffle_seed is not None,
+                read_config=read_config,
+                decoders=tfds.decode.PartialDecoding(
+                    {self.image_key: True, self.label_key: True},
+                    decoders={self.image_key: tfds.decode.SkipDecoding()},
+                ),
+            )
         return dataset.map(
-            lambda record: (record[self.image_key], record[self.label_key])
+            lambda record: (
+                record[self.image_key],
+                record[self.label_key],
+                record.get("tfds_id", f"a record of {split}"),
+            )
         )
+
+
+@contextlib.contextmanager
+def _quiet_tensorflow():
+    """Leaves out the warning that TFDS calls what TensorFlow has renamed."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def open_source(name: str, data_dir: str | None = None) -> ImageSource:
@@ -85,7 +149,8 @@ def open_source(name: str, data_dir: str | None = None) -> ImageSource:
 
     Args:
         name: Any image-classification data set of TFDS (`"imagenet2012"`,
-            `"cifar10"`, ...), or `"digits"`, the embedded sample.
+            `"cifar10"`, ...); `"digits"`, the embedded sample; or `"folder:PATH"`,
+            a folder of images by class, see `folder.open_folder`.
         data_dir: Where TFDS data sets are, as TFDS means it. Defaults to TFDS's own
             default; for the embedded sample, to a cache folder.
 
@@ -93,6 +158,10 @@ def open_source(name: str, data_dir: str | None = None) -> ImageSource:
         UsageError: If there is no such data set, it has no images or labels, or it
             is not there and cannot be prepared.
     """
+    if name.startswith(FOLDER):
+        from se_keras.data.folder import open_folder
+
+        return open_folder(name.removeprefix(FOLDER))
     if name == embedded.NAME:
         data_dir = data_dir or embedded.cache_dir()
         try:
@@ -107,7 +176,7 @@ def open_source(name: str, data_dir: str | None = None) -> ImageSource:
     if not builder.is_prepared():
         _prepare(name, builder)
     train_split, evaluation_split = _splits(name, builder)
-    return ImageSource(builder, image_key, label_key, train_split, evaluation_split)
+    return TfdsSource(builder, image_key, label_key, train_split, evaluation_split)
 
 
 def _builder(name, data_dir):
@@ -118,8 +187,8 @@ def _builder(name, data_dir):
         nearest = difflib.get_close_matches(name, names, n=3)
         hint = f"Did you mean {' or '.join(nearest)}? " if nearest else ""
         raise UsageError(
-            "Expected the name of a data set of TensorFlow Datasets, or "
-            f"{embedded.NAME!r}. {hint}Received: {name!r}"
+            "Expected the name of a data set of TensorFlow Datasets, "
+            f"{embedded.NAME!r} or {FOLDER}PATH. {hint}Received: {name!r}"
         ) from error
     except Exception as error:  # a data set's own code may raise anything
         raise UsageError(f"Data set {name!r} cannot be opened: {error}") from error

@@ -75,7 +75,7 @@ class Checkpoints:
         }
         if (self.path / name).exists():
             return
-        with storage_errors(f"the checkpoint {self.path / name}"):
+        with storage_errors(f"The checkpoint {self.path / name}"):
             self._record.assign(json.dumps(record))
             with replacing(self.path / name) as path:
                 self._checkpoint.write(path / "state")
@@ -214,8 +214,9 @@ def storage_errors(what: str):
         known = getattr(error, "errno", None) in _STORAGE_ERRNOS
         if not known and not _STORAGE_MESSAGES.search(str(error)):
             raise
+        reason = re.sub(r"\{\{.*?\}\} ", "", str(error).splitlines()[0])
         raise StorageError(
-            f"{what} could not be written: {error}. Earlier checkpoints are intact: "
+            f"{what} could not be written: {reason}. Earlier checkpoints are intact: "
             "make room and start the same command again"
         ) from error
 

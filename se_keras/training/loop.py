@@ -195,20 +195,23 @@ class Trainer:
             steps=steps_per_epoch,
         )
         callbacks.on_train_begin()
-        for epoch in range(first, epochs):
-            callbacks.on_epoch_begin(epoch)
-            data = training_data(epoch, self.progress.step)
-            logs = self._train_epoch(self._distribute(data), callbacks)
-            if self.strategy.num_replicas_in_sync > 1:
-                self._average_statistics()
-            evaluation = self.evaluate(evaluation_data)
-            del evaluation["examples"]
-            logs |= {f"val_{name}": value for name, value in evaluation.items()}
-            self.progress = Progress(epoch + 1, logs=dict(logs))
-            callbacks.on_epoch_end(epoch, logs)
-            if self.model.stop_training:
-                break
-        callbacks.on_train_end(logs)
+        try:
+            for epoch in range(first, epochs):
+                callbacks.on_epoch_begin(epoch)
+                data = training_data(epoch, self.progress.step)
+                logs = self._train_epoch(self._distribute(data), callbacks)
+                if self.strategy.num_replicas_in_sync > 1:
+                    self._average_statistics()
+                evaluation = self.evaluate(evaluation_data)
+                del evaluation["examples"]
+                logs |= {f"val_{name}": value for name, value in evaluation.items()}
+                self.progress = Progress(epoch + 1, logs=dict(logs))
+                callbacks.on_epoch_end(epoch, logs)
+                if self.model.stop_training:
+                    break
+        finally:
+            # Whatever ended it: TensorBoard has files to close.
+            callbacks.on_train_end(logs)
         return self.model.history.history
 
     def evaluate(self, data: tf.data.Dataset) -> dict[str, float]:

@@ -57,7 +57,7 @@ class _Run:
         return self.workdir.open() if self.workdir else contextlib.nullcontext()
 
     @property
-    def share(self) -> tuple[int, int]:
+    def shard(self) -> tuple[int, int]:
         return self.worker.index, self.worker.count
 
     @property
@@ -246,7 +246,7 @@ def _evaluation_data(run):
         run.source,
         run.evaluation_record,
         batch_size=run.recipe.batch_size,
-        share=run.share,
+        shard=run.shard,
     )
 
 
@@ -276,7 +276,7 @@ def _fit(run, trainer):
             seed=recipe.seed,
             epoch=epoch,
             first_step=first_step,
-            share=run.share,
+            shard=run.shard,
         )
 
     def stop(name):

@@ -78,6 +78,7 @@ def _mirrored(workers, worker_index):
 
 def _multi_worker(workers, worker_index):
     cluster, job, index = _cluster(workers, worker_index)
+    print(f"Waiting for all workers as {job} {index} of {cluster}.", flush=True)
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec(cluster), task_type=job, task_id=index, rpc_layer="grpc"
     )

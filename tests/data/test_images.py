@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from se_keras.data.images import centre_crop, crop, image_size
+from se_keras.data.images import centre_crop, decode_part
 from se_keras.models import Preprocessing
 from tests.data.images import FILTERS, decode, encode, photo, pillow_centre_crop
 
@@ -92,10 +92,16 @@ def test_every_kind_of_file(file_format, mode, channels):
 
 
 @pytest.mark.parametrize("file_format", ["png", "jpeg"])
-def test_size_and_crop(file_format):
-    encoded = encode(photo(61, 90), file_format)
-    assert image_size(tf.constant(encoded)).numpy().tolist() == [61, 90]
-    actual = crop(tf.constant(encoded), [33, 20], [21, 57], 3)
+def test_decode_part(file_format):
+    encoded, shapes = encode(photo(61, 90), file_format), []
+
+    def choose(shape):
+        shapes.append(shape.numpy().tolist())
+        return tf.constant([33, 20]), tf.constant([21, 57])
+
+    actual, good = decode_part(tf.constant(encoded), choose, 3, tolerant=False)
+    assert good
+    assert shapes == [[61, 90, 3]]
     expected = decode(encoded)[33 : 33 + 21, 20 : 20 + 57]
     assert actual.shape == expected.shape
     error = np.abs(actual.numpy().astype("float32") - expected).mean()

@@ -86,12 +86,14 @@ class _OneImage:
 
     def __init__(self, source):
         self._source = source
+        self.class_names = source.class_names
+        self.image_shape = source.image_shape
 
     def num_examples(self, _):
         return 16
 
-    def records(self, split, shuffle_seed=None):
-        return self._source.records(split).take(1).repeat(16)
+    def named_records(self, split, shuffle_seed=None):
+        return self._source.named_records(split).take(1).repeat(16)
 
 
 def test_an_epoch_has_every_image_at_most_once(digits):

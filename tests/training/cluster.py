@@ -52,7 +52,7 @@ def main():
         epochs=arguments.epochs,
         batch_size=128,
         image_size=8,
-        learning_rate=0.02,
+        learning_rate=0.005,  # rounding grows with it
         strategy="multi_worker" if arguments.workers else "none",
         workers=tuple(arguments.workers.split(",")) if arguments.workers else (),
         worker_index=arguments.worker_index,

@@ -166,3 +166,17 @@ def test_stopped_and_killed_workers_go_on(two, folder, digits_dir, tmp_path):
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
     assert [p.name for p in pathlib.Path(tmp_path).iterdir()] == ["chief"]
+
+
+def test_frozen_worker_is_missed(digits_dir, tmp_path):
+    """A worker of which nothing is heard, and whose machine does not say why."""
+    chief, other = pair(digits_dir, tmp_path, "--pause=0.2")
+    other.wait_for_step(2)
+    other.send(signal.SIGSTOP)
+    try:
+        code, message = chief.end(60)
+        assert code == WorkerLostError.exit_code, chief.errors
+        assert message.startswith("stopped: Lost worker 1 at localhost:")
+    finally:
+        other.send(signal.SIGKILL)
+        other.end()

@@ -1,0 +1,157 @@
+"""What is done about records that are no image, or whose label is no class."""
+
+import contextlib
+import re
+
+import numpy as np
+import tensorflow as tf
+
+from se_keras.data.images import decode_whole
+from se_keras.data.sources import ImageSource
+from se_keras.errors import UsageError
+
+# What a pipeline may do about them.
+POLICIES = ("fail", "skip")
+
+MESSAGE = "Expected an image and a label of the data set. Received"
+NAMED = 5  # bad records that an error names
+
+
+class BadImages:
+    """The records of a data set that pipelines had to skip.
+
+    Example:
+
+    >>> bad = BadImages()
+    >>> bad.add(np.array([b"train/7.jpg", b"train/7.jpg"]))
+    >>> len(bad), bad.names
+    (1, ('train/7.jpg',))
+    """
+
+    def __init__(self):
+        self._names = set()
+
+    def __len__(self):
+        return len(self._names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the records, sorted."""
+        return tuple(sorted(self._names))
+
+    def add(self, names: np.ndarray) -> None:
+        """Adds some names, `(count,)`, which may be there already."""
+        self._names |= {name.decode(errors="replace") for name in names}
+
+
+def check_policy(on_bad_image: str) -> None:
+    """Raises `UsageError` if there is no such policy."""
+    if on_bad_image not in POLICIES:
+        raise UsageError(
+            f"Expected on_bad_image to be one of {', '.join(POLICIES)}. "
+            f"Received: {on_bad_image!r}"
+        )
+
+
+def require_good(good: tf.Tensor, names: tf.Tensor, labels: tf.Tensor) -> None:
+    """Makes a step of a pipeline fail on a batch with a bad record, with its name."""
+    first = tf.argmin(tf.cast(good, tf.int32))
+    found = [f"{MESSAGE}:", names[first], "with the label", labels[first]]
+    tf.debugging.Assert(tf.reduce_all(good), found)
+
+
+def replace_bad(
+    images: tf.Tensor, labels: tf.Tensor, good: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Puts in the place of each bad image of a batch the next good one.
+
+    A batch keeps its size so, and all others keep their images; a neighbour counts
+    twice. A weight of 0 would need weights in every loss, and batch norm would see the
+    blank image all the same.
+
+    Args:
+        images: Images `(batch, height, width, channels)`.
+        labels: Labels `(batch,)`.
+        good: Whether each image is good, `(batch,)`.
+
+    Returns:
+        Images and labels.
+    """
+
+    def replace():
+        places = tf.where(good)[:, 0]
+        tf.debugging.Assert(tf.size(places) > 0, [f"{MESSAGE} a batch of bad ones"])
+        batch = tf.range(tf.size(good, tf.int64))
+        following = tf.searchsorted(places, batch) % tf.size(places)
+        rows = tf.gather(places, following)
+        return tf.gather(images, rows), tf.gather(labels, rows)
+
+    return tf.cond(tf.reduce_all(good), lambda: (images, labels), replace)
+
+
+def count_bad(good: tf.Tensor, names: tf.Tensor, bad_images: BadImages) -> None:
+    """Adds the names of a batch's bad images, if there are any, to `bad_images`."""
+
+    def add(names):
+        bad_images.add(names)
+        return np.int64(len(bad_images))
+
+    tf.cond(
+        tf.reduce_all(good),
+        lambda: np.int64(0),
+        lambda: tf.numpy_function(add, [names[~good]], tf.int64),
+    )
+
+
+def find_bad_images(source: ImageSource, split: str, limit: int) -> list[str]:
+    """Decodes a split and returns the names of its first bad records.
+
+    Args:
+        source: The data set.
+        split: Name of the split.
+        limit: How many to look for.
+    """
+    channels, classes = source.image_shape[2], len(source.class_names)
+
+    def check(encoded, label, name):
+        _, good = decode_whole(encoded, channels, tolerant=True)
+        return good & (label >= 0) & (label < classes), name
+
+    checked = source.named_records(split).map(check, tf.data.AUTOTUNE)
+    bad = checked.filter(lambda good, _: ~good).take(limit)
+    return [name.decode(errors="replace") for _, name in bad.as_numpy_iterator()]
+
+
+@contextlib.contextmanager
+def as_usage_errors(source: ImageSource):
+    """Turns the failure of a pipeline on a bad record into one line for a user.
+
+    TensorFlow's decoders do not say which record they met. To carry a name to the
+    error would slow down every image of every run, so the data set is searched when
+    it has happened, and all that is found is named.
+
+    Args:
+        source: The data set of the pipeline.
+
+    Raises:
+        UsageError: In place of the pipeline's error.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        # An assertion's data are in brackets, among places in TensorFlow's code.
+        start = error.message.find(MESSAGE)
+        if start >= 0:
+            text = error.message[start:].split("\n")[0]
+            text = " ".join(re.split(r"[\[\] ]+", text)).strip()
+            raise UsageError(text) from error
+        names = []
+        for split in (source.evaluation_split, source.train_split):
+            names += find_bad_images(source, split, NAMED - len(names))
+        if not names:
+            raise
+        more = " and perhaps more" if len(names) == NAMED else ""
+        raise UsageError(
+            "Expected images: JPEG, PNG, GIF or BMP. Received damaged ones in "
+            f"{source.name}: {', '.join(names)}{more}"
+        ) from error

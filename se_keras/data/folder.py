@@ -1,0 +1,167 @@
+"""Folders of images, with one sub-folder for each class."""
+
+import collections
+import dataclasses
+import hashlib
+import os
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from se_keras.data.sources import EVALUATION_SPLITS, ImageSource
+from se_keras.errors import UsageError
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+TRAIN = "train"
+# Names of the sub-folder with the evaluation images, and of the split.
+EVALUATION_FOLDERS = {"val": "validation"} | {name: name for name in EVALUATION_SPLITS}
+EVALUATION_SHARE = 0.2  # of the images, where the folder is not split
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderSource(ImageSource):
+    """Image files in a folder.
+
+    Attributes:
+        name: `"folder:"` and the path.
+        class_names: Names of the classes, sorted.
+        files: Paths of the images and their labels, by split.
+        train_split: Name of the training split.
+        evaluation_split: Name of the evaluation split.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    files: dict[str, tuple[list[str], list[int]]]
+    train_split: str
+    evaluation_split: str
+    image_shape = (None, None, 3)
+
+    def num_examples(self, split: str) -> int:
+        """Returns the number of images of a split."""
+        return len(self.files[split][0])
+
+    def named_records(
+        self, split: str, shuffle_seed: int | None = None
+    ) -> tf.data.Dataset:
+        """Returns the encoded images, labels and paths of a split.
+
+        With a `shuffle_seed` the order is drawn from all images.
+        """
+        paths, labels = (np.array(column) for column in self.files[split])
+        if shuffle_seed is not None:
+            order = np.random.default_rng(shuffle_seed).permutation(len(paths))
+            paths, labels = paths[order], labels[order]
+        return tf.data.Dataset.from_tensor_slices((paths, labels)).map(
+            lambda path, label: (tf.io.read_file(path), label, path),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+
+
+def open_folder(path: str) -> FolderSource:
+    """Opens a folder of images.
+
+    Args:
+        path: A folder with one sub-folder of images for each class; or with the
+            sub-folders `train` and `val`, `validation` or `test`, which have those.
+            In the first case a fifth of the images is the evaluation split: those
+            whose file name has a low hash.
+
+    Raises:
+        UsageError: If there is no such folder, or it has no images, one class only,
+            or a class without images for training or for evaluation.
+    """
+    root = pathlib.Path(path).expanduser()
+    if not root.is_dir():
+        raise UsageError(f"Expected a folder of images. Received: {path!r}")
+    if (root / TRAIN).is_dir():
+        evaluation, images = _stored_splits(root)
+    else:
+        evaluation, images = EVALUATION_SPLITS[0], _drawn_splits(root)
+    classes = sorted({name for by_class in images.values() for name in by_class})
+    _check(root, classes, images)
+    return FolderSource(
+        f"folder:{path}",
+        tuple(classes),
+        {split: _columns(classes, by_class) for split, by_class in images.items()},
+        TRAIN,
+        evaluation,
+    )
+
+
+def _stored_splits(root):
+    """Returns the name of the evaluation split, and by split the images by class."""
+    found = [name for name in EVALUATION_FOLDERS if (root / name).is_dir()]
+    if not found:
+        raise UsageError(
+            f"Expected beside {root / TRAIN} one of the folders "
+            f"{', '.join(EVALUATION_FOLDERS)}. Received: "
+            f"{sorted(folder.name for folder in root.iterdir())}"
+        )
+    evaluation = EVALUATION_FOLDERS[found[0]]
+    return evaluation, {
+        TRAIN: _by_class(root / TRAIN),
+        evaluation: _by_class(root / found[0]),
+    }
+
+
+def _drawn_splits(root):
+    images = {split: collections.defaultdict(list) for split in (TRAIN, "validation")}
+    for name, paths in _by_class(root).items():
+        for path in paths:
+            split = "validation" if _hash(path) < EVALUATION_SHARE else TRAIN
+            images[split][name].append(path)
+    return images
+
+
+def _hash(path):
+    """Returns a number in 0..1 that a file's name decides, whatever its folder."""
+    digest = hashlib.sha256(os.path.basename(path).encode("utf8", "surrogateescape"))
+    return int.from_bytes(digest.digest()[:8]) / 2**64
+
+
+def _by_class(root):
+    """Returns the sorted paths of the images of each sub-folder that has some."""
+    folders = sorted(folder for folder in root.iterdir() if folder.is_dir())
+    images = {folder.name: _images(folder) for folder in folders}
+    return {name: paths for name, paths in images.items() if paths}
+
+
+def _images(folder):
+    return sorted(
+        os.path.join(place, name)
+        for place, _, names in os.walk(folder, followlinks=True)
+        for name in names
+        if name.lower().endswith(SUFFIXES) and not name.startswith(".")
+    )
+
+
+def _check(root, classes, images):
+    if not classes:
+        raise UsageError(
+            "Expected a folder with a sub-folder of images for each class, files with "
+            f"the suffix {', '.join(SUFFIXES)}. Received: {str(root)!r} without any"
+        )
+    if len(classes) == 1:
+        raise UsageError(
+            "Expected a folder with two classes or more, each a sub-folder of images. "
+            f"Received: {str(root)!r} with the class {classes[0]!r} only"
+        )
+    for split, by_class in images.items():
+        lacking = [name for name in classes if name not in by_class]
+        if lacking:
+            raise UsageError(
+                f"Expected images of all {len(classes)} classes for {TRAIN} and for "
+                f"evaluation, in folders of their own or enough to be split. "
+                f"Received: {str(root)!r}, where {split} has none of "
+                f"{', '.join(map(repr, lacking[:3]))}"
+                f"{', ...' if len(lacking) > 3 else ''}"
+            )
+
+
+def _columns(classes, by_class):
+    """Returns all paths and, in a list beside them, their labels."""
+    pairs = [(p, label) for label, name in enumerate(classes) for p in by_class[name]]
+    paths, labels = zip(*pairs, strict=True)
+    return list(paths), list(labels)

@@ -1,0 +1,156 @@
+"""What the network sees: a contact sheet of augmented images, and the input's speed."""
+
+import math
+import pathlib
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from se_keras.data.augmentation import Augmentation
+from se_keras.data.bad_images import BadImages, as_usage_errors
+from se_keras.data.pipeline import training_batches
+from se_keras.data.sources import ImageSource
+from se_keras.errors import UsageError
+from se_keras.files import replacing
+from se_keras.models.preprocessing import Preprocessing
+
+GAP = 2  # white pixels between the images of a sheet
+
+
+def contact_sheet(images: np.ndarray, record: Preprocessing) -> np.ndarray:
+    """Arranges normalised images in a square.
+
+    Args:
+        images: Normalised images `(count, height, width, channels)`.
+        record: What they were normalised by.
+
+    Returns:
+        Pixels `(sheet height, sheet width, channels)`, bytes.
+    """
+    pixels = (np.asarray(images, "float64") - record.offset) / record.scale
+    pixels = np.clip(np.round(pixels), 0, 255).astype("uint8")
+    count, height, width, channels = pixels.shape
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    sheet = np.full((rows, height + GAP, columns, width + GAP, channels), 255, "uint8")
+    for index, image in enumerate(pixels):
+        sheet[index // columns, :height, index % columns, :width] = image
+    return sheet.reshape(rows * (height + GAP), columns * (width + GAP), channels)
+
+
+def write_contact_sheet(
+    path: str | pathlib.Path,
+    source: ImageSource,
+    record: Preprocessing,
+    augmentation: Augmentation,
+    *,
+    count: int = 36,
+    seed: int = 0,
+) -> int:
+    """Writes the first training images of a run as a PNG file.
+
+    Args:
+        path: The file.
+        source: Where the images come from.
+        record: What the network expects.
+        augmentation: What a training image goes through.
+        count: How many images; fewer if the data set has fewer.
+        seed: Seed of the run.
+
+    Returns:
+        The number of images on it.
+
+    Raises:
+        UsageError: If the name is not that of a PNG file, it cannot be written, or an
+            image is damaged.
+    """
+    if pathlib.Path(path).suffix.lower() != ".png":
+        raise UsageError(f"Expected the name of a .png file. Received: {str(path)!r}")
+    count = min(count, source.num_examples(source.train_split))
+    with as_usage_errors(source):
+        images, _ = next(
+            iter(
+                training_batches(
+                    source, record, augmentation, batch_size=count, seed=seed, epoch=0
+                )
+            )
+        )
+    try:
+        with replacing(path) as temporary:
+            encoded = tf.io.encode_png(contact_sheet(images, record))
+            temporary.write_bytes(encoded.numpy())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error}") from error
+    return count
+
+
+def measure(
+    source: ImageSource,
+    record: Preprocessing,
+    augmentation: Augmentation,
+    *,
+    batch_size: int,
+    seed: int = 0,
+    seconds: float = 10.0,
+    on_bad_image: str = "fail",
+) -> dict:
+    """Reads training batches and does nothing with them, with a progress bar.
+
+    Args:
+        source: Where the images come from.
+        record: What the network expects.
+        augmentation: What a training image goes through.
+        batch_size: Images of a batch.
+        seed: Seed of the run.
+        seconds: When to stop, if the epoch has not ended.
+        on_bad_image: `"fail"` or `"skip"`.
+
+    Returns:
+        `images_per_second`, without the first batch, which waits for the pipeline to
+        fill; `images`; and `bad_images`, the names of those that were skipped.
+
+    Raises:
+        UsageError: If there is less than two batches, or an image is damaged.
+    """
+    examples = source.num_examples(source.train_split)
+    if examples < 2 * batch_size:
+        raise UsageError(
+            f"Expected a batch_size of at most {examples // 2}, half of the training "
+            f"images. Received: batch_size={batch_size}"
+        )
+    bad_images = BadImages()
+    batches = training_batches(
+        source,
+        record,
+        augmentation,
+        batch_size=batch_size,
+        seed=seed,
+        epoch=0,
+        on_bad_image=on_bad_image,
+        bad_images=bad_images,
+    )
+    progress = keras.utils.Progbar(
+        examples // batch_size * batch_size,
+        stateful_metrics=["images/s"],
+        unit_name="image",
+    )
+    images = 0
+    with as_usage_errors(source):
+        iterator = iter(batches)
+        next(iterator)
+        started = time.monotonic()
+        for _ in iterator:
+            images += batch_size
+            elapsed = time.monotonic() - started
+            rate = images / elapsed
+            progress.update(images + batch_size, [("images/s", rate)], finalize=False)
+            if elapsed > seconds:
+                break
+    print()
+    return {
+        "images_per_second": rate,
+        "images": images + batch_size,
+        "bad_images": bad_images.names,
+    }
