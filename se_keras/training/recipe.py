@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 
 from se_keras.data.augmentation import Augmentation
+from se_keras.data.bad_images import POLICIES
 from se_keras.errors import UsageError, as_usage_errors
 from se_keras.models.preprocessing import INTERPOLATIONS
 from se_keras.training.losses import LOSSES
@@ -35,6 +36,7 @@ CHOICES = {
     "optimizer": tuple(OPTIMIZERS),
     "loss": tuple(LOSSES),
     "rate_scaling": tuple(RATE_SCALINGS),
+    "on_bad_image": POLICIES,
 }
 
 
@@ -116,6 +118,10 @@ class Recipe:
         profile_steps: First and last step of a profile for TensorBoard, counted over
             this part of the run; empty for none.
         workdir: Folder of the run; `None` for `runs/DATASET-MODEL`.
+        on_bad_image: What a record does that is no image, or whose label is no class:
+            `"fail"` ends the run; `"skip"` leaves it out and counts it in the report.
+        data_service: Address of the dispatcher of a `tf.data` service that prepares
+            the training images, `"grpc://host:port"`; `None` for this machine.
         checkpoint_every: Steps between two checkpoints within an epoch; 0 for one at
             the end of each epoch and no more.
         keep_checkpoints: How many of the last checkpoints to keep, beside the best.
@@ -161,6 +167,8 @@ class Recipe:
     exports: tuple[str, ...] = EXPORTS
     profile_steps: tuple[int, ...] = ()
     workdir: str | None = None
+    on_bad_image: str = "fail"
+    data_service: str | None = None
     checkpoint_every: int = 0
     keep_checkpoints: int = 2
     deterministic: bool = False

@@ -10,7 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from se_keras import export
-from se_keras.data import ImageSource, evaluation_batches, open_source, training_batches
+from se_keras.data import (
+    BadImages,
+    ImageSource,
+    bad_images,
+    evaluation_batches,
+    open_source,
+    training_batches,
+)
 from se_keras.data.embedded import NAME as EMBEDDED
 from se_keras.errors import InterruptionError, UsageError, as_usage_errors
 from se_keras.files import replacing, write_json
@@ -31,6 +38,7 @@ from se_keras.training.strategy import (
     naming_lost_workers,
     share_record,
     share_state,
+    total,
     worker_of,
 )
 from se_keras.training.workdir import MetricsFile, WorkDir, versions
@@ -48,6 +56,7 @@ class _Run:
     source: ImageSource
     record: Preprocessing
     workdir: WorkDir | None  # the chief's alone
+    skipped: BadImages = dataclasses.field(default_factory=BadImages)
 
     @property
     def path(self) -> pathlib.Path | None:
@@ -111,15 +120,17 @@ def _train(run):
     if run.worker.is_chief:
         _introduce(run)
     trainer = _trainer(run)
-    training_seconds = _fit(run, trainer)
-    images = recipe.epochs * run.steps_per_epoch * recipe.batch_size
-    evaluation = trainer.evaluate(_evaluation_data(run))
+    with bad_images.as_usage_errors(run.source):
+        training_seconds = _fit(run, trainer)
+        evaluation = trainer.evaluate(_evaluation_data(run))
+    skipped = total(run.strategy, len(run.skipped))
     if not run.worker.is_chief:
         # The chief's exports take a while, in which this worker must not be missed.
         return share_record(run.strategy)
     network = _inference_network(run, trainer.evaluated)
     exports = _export(run, network)
 
+    images = recipe.epochs * run.steps_per_epoch * recipe.batch_size
     report = {
         "model": recipe.model,
         "dataset": recipe.dataset,
@@ -127,6 +138,7 @@ def _train(run):
         "parameters": int(sum(np.prod(v.shape) for v in network.trainable_variables)),
         "evaluation_split": run.source.evaluation_split,
         **evaluation,
+        "bad_images": skipped,
         "training_seconds": training_seconds,
         "images_per_second": images / training_seconds,
         "seconds": time.monotonic() - started,
@@ -246,6 +258,8 @@ def _evaluation_data(run):
         run.source,
         run.evaluation_record,
         batch_size=run.recipe.batch_size,
+        on_bad_image=run.recipe.on_bad_image,
+        bad_images=run.skipped,
         shard=run.shard,
     )
 
@@ -276,7 +290,10 @@ def _fit(run, trainer):
             seed=recipe.seed,
             epoch=epoch,
             first_step=first_step,
+            on_bad_image=recipe.on_bad_image,
+            bad_images=run.skipped,
             shard=run.shard,
+            service=recipe.data_service,
         )
 
     def stop(name):
@@ -404,7 +421,12 @@ def _export(run, network):
 
 def _verification_pixels(run):
     """Returns some evaluation images as pixels."""
-    batches = evaluation_batches(run.source, run.evaluation_record, batch_size=1)
+    batches = evaluation_batches(
+        run.source,
+        run.evaluation_record,
+        batch_size=1,
+        on_bad_image=run.recipe.on_bad_image,
+    )
     images = [image[0] for image, _, _ in batches.take(VERIFICATION_IMAGES)]
     return (np.stack(images) - run.record.offset) / run.record.scale
 
@@ -434,6 +456,9 @@ def _summarise(run, report):
         f"\n{report['evaluation_split']} accuracy: {report['accuracy']:.2%} of "
         f"{report['examples']} images ({report['seconds']:.0f} s in all)"
     )
+    if report["bad_images"]:
+        names = ", ".join(run.skipped.names[:5])
+        print(f"Skipped {report['bad_images']} bad images: {names} ...")
     files = {"model.keras": pathlib.Path(path / "model.keras")}
     print(f"  {files['model.keras']}")
     for name, exported in report["exports"].items():

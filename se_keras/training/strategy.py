@@ -258,6 +258,21 @@ def _shared(strategy, values):
     return strategy.experimental_local_results(shared)[0]
 
 
+def total(strategy: tf.distribute.Strategy, number: int) -> int:
+    """Returns the sum of a number of all workers, which wait here for each other."""
+    workers = worker_of(strategy).count
+    if workers == 1:
+        return number
+
+    @tf.function
+    def add(number):
+        copies = strategy.run(lambda: tf.identity(number))
+        return strategy.reduce(tf.distribute.ReduceOp.SUM, copies, axis=None)
+
+    replicas = strategy.num_replicas_in_sync // workers
+    return int(add(tf.constant(number)).numpy()) // replicas
+
+
 def _of_chief(tensors):
     """Returns the tensors of the first replica, on every replica."""
     context = tf.distribute.get_replica_context()

@@ -21,6 +21,7 @@ from se_keras.training.settings import write_config
 FREE_SETTINGS = (
     "checkpoint_every",
     "data_dir",
+    "data_service",
     "deterministic",
     "exports",
     "keep_checkpoints",

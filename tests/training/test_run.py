@@ -293,6 +293,36 @@ def test_work_directory_of_another_run(recipe, quick):
     assert quick.epochs == [0, 1]
 
 
+@pytest.fixture
+def damaged(tmp_path):
+    """A folder of images of two classes with a damaged one in each split."""
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 8), ("validation", 4)):
+        for label in ("cat", "dog"):
+            folder = tmp_path / "images" / split / label
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 256, (8, 8, 3)).astype("uint8")
+                image = tf.io.encode_jpeg(pixels).numpy()
+                (folder / f"{number}.jpg").write_bytes(image)
+        (folder / "0.jpg").write_bytes(image[:80])
+    return tmp_path / "images"
+
+
+def test_damaged_images(damaged, recipe):
+    settings = {"dataset": f"folder:{damaged}", "epochs": 1, "batch_size": 8}
+    recipe = dataclasses.replace(recipe, **settings)
+    with pytest.raises(UsageError, match=r"dog/0\.jpg"):
+        training.train(recipe)
+    report = training.train(
+        dataclasses.replace(
+            recipe, on_bad_image="skip", workdir=f"{recipe.workdir}-skip"
+        )
+    )
+    assert report["bad_images"] == 2
+    assert report["examples"] == 7
+
+
 class StoppedTrainer(training.Trainer):
     """Receives SIGTERM in its fifth step."""
 
