@@ -198,12 +198,12 @@ def _record(recipe, entry, source):
 
 def _trainer(run):
     recipe = run.recipe
+    shape = (*run.record.size, run.record.channels)
+    rates = layer_rates(recipe.model, shape, recipe.layer_decay)
     keras.utils.set_random_seed(recipe.seed)
     with run.strategy.scope():
-        model = _create_trained(run)
+        model = _create_trained(run, recipe.weights)
         average = _create_trained(run) if recipe.ema else None
-        shape = (*run.record.size, run.record.channels)
-        rates = layer_rates(recipe.model, shape, recipe.layer_decay)
         optimizer = make_optimizer(recipe, run.steps_per_epoch, rates)
         # For the callbacks, which look for `model.optimizer`.
         model.compile(optimizer=optimizer)
@@ -224,7 +224,7 @@ def _trainer(run):
     )
 
 
-def _create_trained(run):
+def _create_trained(run, weights=None):
     """Returns the network in the form that is trained: it returns logits."""
     recipe = run.recipe
     same_size = run.record.size == run.evaluation_record.size
@@ -232,7 +232,7 @@ def _create_trained(run):
         model = _create(
             run,
             run.record.size if same_size else (None, None),
-            weights=recipe.weights,
+            weights=weights,
             drop_path=recipe.drop_path,
             dtype=recipe.precision,
             classifier_activation=None,
