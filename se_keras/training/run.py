@@ -57,6 +57,7 @@ class _Run:
     record: Preprocessing
     workdir: WorkDir | None  # the chief's alone
     skipped: BadImages = dataclasses.field(default_factory=BadImages)
+    started: float = dataclasses.field(default_factory=time.monotonic)
 
     @property
     def path(self) -> pathlib.Path | None:
@@ -110,16 +111,17 @@ def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dic
         )
         with naming_lost_workers(strategy):
             run = _prepare(recipe, strategy)
+            # Before the work directory is opened: a recipe may ask what a network
+            # cannot do, or for weights that are not its own.
+            trainer = _trainer(run)
             with run.open_workdir(), storage_errors(f"A file of {run.path}"):
-                return _train(run)
+                return _train(run, trainer)
 
 
-def _train(run):
-    started = time.monotonic()
+def _train(run, trainer):
     recipe = run.recipe
     if run.worker.is_chief:
         _introduce(run)
-    trainer = _trainer(run)
     with bad_images.as_usage_errors(run.source):
         training_seconds = _fit(run, trainer)
         evaluation = trainer.evaluate(_evaluation_data(run))
@@ -141,7 +143,7 @@ def _train(run):
         "bad_images": skipped,
         "training_seconds": training_seconds,
         "images_per_second": images / training_seconds,
-        "seconds": time.monotonic() - started,
+        "seconds": time.monotonic() - run.started,
         "exports": exports,
         "versions": versions(),
     }
