@@ -27,6 +27,7 @@ def demanding(recipe):
         "evaluation_size": 12,
         "evaluation_crop": 0.9,
         "interpolation": "bicubic",
+        "profile_steps": (2, 3),
         "augmentation.mixup": 0.2,
         "augmentation.cutmix": 1.0,
     }
@@ -55,6 +56,8 @@ def test_all_options_together(demanding, precision):
     assert model.preprocessing.crop == 0.9
     assert model.preprocessing.interpolation == "bicubic"
     assert not any(layer.name.endswith("drop_path") for layer in model.layers)
+    traces = (workdir / "tensorboard" / "train" / "plugins" / "profile").rglob("*.pb")
+    assert any(trace.stat().st_size > 10_000 for trace in traces)
     assert make_recipe(config=read_config(workdir / "recipe.yaml")) == demanding
 
 
