@@ -126,11 +126,12 @@ def decode_and_slice(source):
 
 def with_layer(layer):
     """Returns a maker of the paper's images with a layer applied to each batch."""
-    plain = ours(dataclasses.replace(PAPER))
+    plain = ours(PAPER)
 
     def make(source):
+        augment = layer()
         pixels = plain(source).map(lambda x, _: (x - RECORD.offset) / RECORD.scale)
-        return pixels.map(lambda x: layer()(x, training=True), tf.data.AUTOTUNE)
+        return pixels.map(lambda x: augment(x, training=True), tf.data.AUTOTUNE)
 
     return make
 

@@ -150,7 +150,7 @@ def test_shards_of_training(workers, config, digits):
         assert actual == expected
 
 
-@pytest.mark.parametrize(("workers", "batch_size"), [(2, 64), (4, 100), (3, 6)])
+@pytest.mark.parametrize(("workers", "batch_size"), [(2, 64), (4, 96), (3, 6)])
 def test_shards_of_evaluation(workers, batch_size, digits):
     shards = [
         [
@@ -173,7 +173,7 @@ def test_shards_of_evaluation(workers, batch_size, digits):
 
 @pytest.mark.parametrize("batch_size", [9, 10])
 def test_batch_that_cannot_be_shared(batch_size, digits):
-    with pytest.raises(UsageError, match="twice the workers, 2. Received: .*=(9|10)"):
+    with pytest.raises(UsageError, match=r"twice the workers, 2\. Received: .*=(9|10)"):
         evaluation_batches(digits, PIXELS, batch_size=batch_size, shard=(0, 2))
 
 
@@ -193,12 +193,8 @@ def test_repeated_augmentation(digits):
     assert len(set(labels[:3])) == 1
     assert (images[0] != images[1]).any()
     # Another epoch takes others.
-    other = named(*arrays(training(digits, config=UNTOUCHED, epoch=1)))
-    repeated = dataclasses.replace(UNTOUCHED, repeats=3)
-    assert set(named(*arrays(training(digits, config=repeated, epoch=1)))) != set(
-        counts
-    )
-    assert len(other) == len(plain)
+    others = named(*arrays(training(digits, config=config, epoch=1)))
+    assert set(others) != set(named(images, labels))
 
 
 def test_service(digits):
@@ -224,7 +220,7 @@ def test_service(digits):
     images, labels = arrays(batches)
     assert len(images) == (22 - 2) * 64
     assert set(named(images, labels)) <= set(stored(digits, "train"))
-    assert len(set(named(images, labels))) > 1000
+    assert len(set(named(images, labels))) > 600
 
 
 @pytest.mark.slow
