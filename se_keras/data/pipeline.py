@@ -242,7 +242,7 @@ class _Epoch:
         return images, labels, names, good
 
     def _fold_in(self, number):
-        seed = [self.seed, self.epoch]
+        seed = tf.constant([self.seed, self.epoch], tf.int64)
         return tf.random.experimental.stateless_fold_in(seed, number)
 
 
