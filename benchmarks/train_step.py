@@ -263,10 +263,13 @@ def run(group_name, names, rounds, steps):
     """Runs contestants in turn and prints a table."""
     group = GROUPS[group_name]
     contestants = {}
+    start = time.perf_counter()
     try:
         for name in names:
             contestants[name] = Contestant(group_name, name)
-            print(f"started: {name}", file=sys.stderr, flush=True)
+            print(
+                f"started {name}: {time.perf_counter() - start:.0f} s", file=sys.stderr
+            )
         for _ in range(rounds):
             for contestant in contestants.values():
                 time.sleep(PAUSE_SECONDS)
