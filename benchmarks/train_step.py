@@ -89,14 +89,14 @@ GROUPS = {
 
 def ours(network, group):
     """Returns a function that takes steps with this package's training loop."""
-    import keras
     import tensorflow as tf
 
     from se_keras.training import Trainer
+    from se_keras.training.sgd import SGD
 
     trainer = Trainer(
         _keras_network(network, group),
-        keras.optimizers.SGD(RATE, momentum=MOMENTUM),
+        SGD(RATE, momentum=MOMENTUM),
         tf.distribute.get_strategy(),
         classes=group.classes,
         batch_size=group.batch,
