@@ -11,8 +11,8 @@ class Gate(keras.layers.Layer):
     """Base class of the gates: `outputs = inputs * gate(inputs)`.
 
     A subclass creates its weights in `build_gate` and computes in `compute_gate`, or in
-    `excite` if all it needs is the mean of each channel. It may rely on a floating-point
-    input of rank 3, 4 or 5 with a known number of channels.
+    `excite` if all it needs is the mean of each channel. It may rely on an input in
+    floating point, of rank 3, 4 or 5, with a known number of channels.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`. Defaults to
