@@ -1,5 +1,6 @@
 """Layers: `SqueezeExcite`, other gates that fit where it fits, parts of networks."""
 
+from se_keras.layers.batch_normalization import BatchNormalization
 from se_keras.layers.channel_shuffle import ChannelShuffle
 from se_keras.layers.effective import (
     EffectiveSqueezeExcite,
@@ -11,6 +12,7 @@ from se_keras.layers.spatial import ConcurrentSqueezeExcite, SpatialSqueezeExcit
 from se_keras.layers.squeeze_excite import SqueezeExcite
 
 __all__ = [
+    "BatchNormalization",
     "ChannelShuffle",
     "ConcurrentSqueezeExcite",
     "EffectiveSqueezeExcite",

@@ -50,9 +50,14 @@ class EffectiveSqueezeExcite(DenseGate):
         """Creates the fully connected layer."""
         self.fc = self.dense("fc", channels, self.gate_activation, channels)
 
-    def compute_gate(self, inputs):
-        """Returns the gates of `inputs`: `(batch, channels)`."""
-        return self.fc(self.squeeze_mean(inputs))
+    def excite(self, squeezed):
+        """Returns the gates: `(batch, channels)`."""
+        return self.fc(squeezed)
+
+    @property
+    def excites_means(self) -> bool:
+        """The gates come from the means alone."""
+        return True
 
 
 @keras.saving.register_keras_serializable(package="se_keras")
@@ -144,10 +149,14 @@ class EfficientChannelAttention(Gate):
         )
         self.conv.build((None, channels, 1))
 
-    def compute_gate(self, inputs):
-        """Returns the gates of `inputs`: `(batch, channels)`."""
-        squeezed = ops.expand_dims(self.squeeze_mean(inputs), -1)
-        return ops.squeeze(self.conv(squeezed), -1)
+    def excite(self, squeezed):
+        """Returns the gates: `(batch, channels)`."""
+        return ops.squeeze(self.conv(ops.expand_dims(squeezed, -1)), -1)
+
+    @property
+    def excites_means(self) -> bool:
+        """The gates come from the means alone."""
+        return True
 
     def get_config(self):
         """Returns the arguments that re-create the layer."""

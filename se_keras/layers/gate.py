@@ -4,14 +4,15 @@ import keras
 from keras import ops
 
 from se_keras.layers.arguments import clone_initializer, standardize_data_format
+from se_keras.layers.means import beside_mean, mean
 
 
 class Gate(keras.layers.Layer):
     """Base class of the gates: `outputs = inputs * gate(inputs)`.
 
-    A subclass creates its weights in `build_gate` and computes in `compute_gate`;
-    it may rely on a floating-point input of rank 3, 4 or 5 with a known number of
-    channels.
+    A subclass creates its weights in `build_gate` and computes in `compute_gate`, or in
+    `excite` if all it needs is the mean of each channel. It may rely on an input in
+    floating point, of rank 3, 4 or 5, with a known number of channels.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`. Defaults to
@@ -29,7 +30,16 @@ class Gate(keras.layers.Layer):
 
     def compute_gate(self, inputs):
         """Returns the gates for `inputs`, which have the compute dtype."""
+        return self.excite(self.squeeze_mean(inputs))
+
+    def excite(self, squeezed):
+        """Returns the gates for the means of the channels, `(batch, channels)`."""
         raise NotImplementedError
+
+    @property
+    def excites_means(self) -> bool:
+        """Whether the gates come from `excite` and the means alone."""
+        return False
 
     def gate(self, inputs):
         """Returns the gates alone, for whoever wants to look at them.
@@ -77,10 +87,17 @@ class Gate(keras.layers.Layer):
         self._built_for = self._shape_key(input_shape)
         self.build_gate(channels, rank)
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         """Returns `inputs` scaled by their gates."""
         self._check_dtype(inputs)
-        return inputs * self.broadcast(self.compute_gate(inputs), inputs)
+        if training and self.excites_means:
+            inputs, squeezed = beside_mean(
+                inputs, self._spatial_axes(inputs), self._wide_dtype
+            )
+            gates = self.excite(squeezed)
+        else:
+            gates = self.compute_gate(inputs)
+        return inputs * self.broadcast(gates, inputs)
 
     def broadcast(self, gates, inputs):
         """Gives gates of shape `(batch, channels)` the rank of `inputs`."""
@@ -94,18 +111,13 @@ class Gate(keras.layers.Layer):
 
     def squeeze_mean(self, inputs):
         """Returns the mean over all spatial axes, accumulated in float32 or wider."""
-        return ops.cast(
-            ops.mean(
-                ops.cast(inputs, self._wide_dtype), axis=self._spatial_axes(inputs)
-            ),
-            inputs.dtype,
-        )
+        return mean(inputs, self._spatial_axes(inputs), self._wide_dtype)
 
     def compute_output_shape(self, input_shape):
         """A gate keeps the shape of its input."""
         return tuple(input_shape)
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs, training=False):
         """A gate keeps the shape of its input and returns the compute dtype."""
         self._check_dtype(inputs)
         return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)

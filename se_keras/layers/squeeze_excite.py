@@ -152,10 +152,17 @@ class SqueezeExcite(DenseGate):
     def compute_gate(self, inputs):
         """Returns the gates of `inputs`: `(batch, channels)`."""
         if self.squeeze == "max":
-            squeezed = ops.max(inputs, axis=self._spatial_axes(inputs))
-        else:
-            squeezed = self.squeeze_mean(inputs)
+            return self.excite(ops.max(inputs, axis=self._spatial_axes(inputs)))
+        return super().compute_gate(inputs)
+
+    def excite(self, squeezed):
+        """Returns the gates for what the squeeze returned: `(batch, channels)`."""
         return self.fc2(self.fc1(squeezed))
+
+    @property
+    def excites_means(self) -> bool:
+        """Whether the squeeze is the mean."""
+        return self.squeeze == "mean"
 
     def get_config(self):
         """Returns the arguments that re-create the layer."""

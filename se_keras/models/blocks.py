@@ -4,7 +4,7 @@ import dataclasses
 
 import keras
 
-from se_keras.layers import PadChannels
+from se_keras.layers import BatchNormalization, PadChannels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Blocks:
 
     def norm(self, x, name: str):
         """Batch normalisation."""
-        return keras.layers.BatchNormalization(
+        return BatchNormalization(
             axis=self.channel_axis,
             momentum=self.bn_momentum,
             epsilon=self.bn_epsilon,

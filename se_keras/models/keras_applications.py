@@ -36,7 +36,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from se_keras.layers import SqueezeExcite
+from se_keras.layers import BatchNormalization, SqueezeExcite
 from se_keras.models.attention import Attention
 from se_keras.models.blocks import Blocks, NetworkSpec
 from se_keras.models.preprocessing import Preprocessing
@@ -83,9 +83,10 @@ def features(spec: ApplicationSpec, blocks: Blocks, x, attention: Attention) -> 
     outputs = {}
 
     def copy(layer):
-        return type(layer).from_config(
-            {**_config(layer, blocks), "name": names[layer.name]}
-        )
+        kind = type(layer)
+        if kind is keras.layers.BatchNormalization:
+            kind = BatchNormalization  # The same numbers, sooner.
+        return kind.from_config({**_config(layer, blocks), "name": names[layer.name]})
 
     def call(layer, *args, **kwargs):
         y, name = layer(*args, **kwargs), layer.name

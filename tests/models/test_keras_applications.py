@@ -103,7 +103,7 @@ def test_se_is_where_add_squeeze_excite_puts_it(name):
         if isinstance(layer, keras.layers.InputLayer):
             continue
         twin = ours[names[layer.name]]
-        assert type(twin) is type(layer)
+        assert isinstance(twin, type(layer))  # Batch norm is a subclass of Keras's.
         config = {**layer.get_config(), "name": twin.name}
         if "axis" in config:
             config["axis"] = -1
