@@ -1,4 +1,4 @@
-"""SavedModel and TFLite, written whole, verified, or not at all."""
+"""Exported models: written whole and verified, or not at all."""
 
 import pathlib
 from collections.abc import Callable, Sequence
@@ -146,6 +146,147 @@ def tflite(
         preprocessing=preprocessing,
         images=images,
         overwrite=overwrite,
+    )
+
+
+def onnx(
+    model: keras.Model,
+    path: str | pathlib.Path,
+    *,
+    include_preprocessing: bool = False,
+    class_names: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
+    images: np.ndarray | None = None,
+    overwrite: bool = False,
+) -> dict:
+    """Exports an ONNX file for batches of any size, images channels last.
+
+    The file is run in ONNX Runtime and compared with the Keras model before it gets its
+    name. Needs the extra `export`: `pip install 'se-keras[export]'`.
+
+    Args:
+        model: As in `saved_model`.
+        path: File to write, with the suffix `.onnx`.
+        include_preprocessing: As in `saved_model`.
+        class_names: As in `saved_model`; they travel in the file, as
+            `metadata_props["se_keras.json"]`.
+        preprocessing: As in `saved_model`; it travels in the file too.
+        images: As in `saved_model`.
+        overwrite: As in `saved_model`.
+
+    Returns:
+        As `saved_model`.
+
+    Raises:
+        UsageError: As `saved_model`, or if a package is missing.
+        VerificationError: As `saved_model`.
+
+    Example:
+
+    ```python
+    export.onnx(model, "model.onnx", include_preprocessing=True)
+    session = onnxruntime.InferenceSession("model.onnx")
+    (scores,) = session.run(None, {"pixels": pixels})
+    ```
+    """
+    path = pathlib.Path(path)
+    if path.suffix != ".onnx":
+        raise UsageError(
+            f"Expected a path with the suffix .onnx. Received: {str(path)!r}"
+        )
+    runtime.require("onnx", "tf2onnx", "onnxruntime")
+
+    def write(network, temporary):
+        network.export(
+            str(temporary),
+            format="onnx",
+            verbose=False,
+            input_signature=[_signature(network)],
+        )
+
+    return _export(
+        write,
+        runtime.run_onnx,
+        model,
+        path,
+        include_preprocessing=include_preprocessing,
+        class_names=class_names,
+        preprocessing=preprocessing,
+        images=images,
+        overwrite=overwrite,
+    )
+
+
+def openvino(
+    model: keras.Model,
+    path: str | pathlib.Path,
+    *,
+    include_preprocessing: bool = False,
+    class_names: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
+    images: np.ndarray | None = None,
+    overwrite: bool = False,
+) -> dict:
+    """Exports a folder with OpenVINO's `model.xml` and `model.bin`, for any batch size.
+
+    The folder is read again, run in float32 and compared with the Keras model before it
+    gets its name. (OpenVINO itself chooses bfloat16 on processors that have it.) Needs
+    the extra `export`: `pip install 'se-keras[export]'`.
+
+    Args:
+        model: As in `saved_model`.
+        path: Folder to write.
+        include_preprocessing: As in `saved_model`.
+        class_names: As in `saved_model`; they travel in the folder, in
+            `assets.extra/se_keras.json`.
+        preprocessing: As in `saved_model`; it travels in the folder too.
+        images: As in `saved_model`.
+        overwrite: As in `saved_model`.
+
+    Returns:
+        As `saved_model`.
+
+    Raises:
+        UsageError: As `saved_model`, or if a package is missing.
+        VerificationError: As `saved_model`.
+
+    Example:
+
+    ```python
+    export.openvino(model, "model_openvino", include_preprocessing=True)
+    compiled = openvino.Core().compile_model("model_openvino/model.xml", "CPU")
+    scores = compiled(pixels)[0]
+    ```
+    """
+    runtime.require("openvino")
+
+    def write(network, temporary):
+        temporary.mkdir()
+        network.export(
+            str(temporary / runtime.OPENVINO_FILE),
+            format="openvino",
+            verbose=False,
+            input_signature=[_signature(network)],
+        )
+
+    return _export(
+        write,
+        runtime.run_openvino,
+        model,
+        path,
+        include_preprocessing=include_preprocessing,
+        class_names=class_names,
+        preprocessing=preprocessing,
+        images=images,
+        overwrite=overwrite,
+    )
+
+
+def _signature(network) -> keras.InputSpec:
+    """Returns what an exported network takes: any batch of its images."""
+    (tensor,) = network.inputs
+    return keras.InputSpec(
+        shape=(None, *tensor.shape[1:]), dtype="float32", name=tensor.name
     )
 
 

@@ -45,7 +45,7 @@ class Metadata:
 
 
 def attach(metadata: Metadata, path: pathlib.Path) -> None:
-    """Puts the record into a SavedModel folder or a TFLite file.
+    """Puts the record into a folder (SavedModel, OpenVINO), an ONNX or a TFLite file.
 
     A TFLite file carries it, and the names alone in `labels.txt`, as a zip archive
     behind the model: the form that TFLite's metadata has for associated files, which
@@ -55,6 +55,13 @@ def attach(metadata: Metadata, path: pathlib.Path) -> None:
         folder = path / SAVED_MODEL_FOLDER
         folder.mkdir()
         (folder / FILE_NAME).write_text(metadata.to_json())
+        return
+    if path.suffix == ".onnx":
+        import onnx
+
+        model = onnx.load(path)
+        onnx.helper.set_model_props(model, {FILE_NAME: metadata.to_json()})
+        onnx.save(model, path)
         return
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(FILE_NAME, metadata.to_json())

@@ -1,0 +1,84 @@
+"""Exports to the runtimes of others: the same answers, and what travels along."""
+
+import json
+import sys
+
+import keras
+import pytest
+
+from se_keras import create_model, export
+from se_keras.errors import UsageError
+from tests.helpers import relative_error, require
+from tests.models.tools import images, outputs, randomize
+
+pytestmark = pytest.mark.parity
+
+SHAPE = (40, 56, 3)
+
+
+@pytest.fixture(scope="module")
+def model():
+    network = create_model(
+        "se_resnet18", classes=5, input_shape=SHAPE, data_format="channels_last"
+    )
+    network.class_names = tuple("abcde")
+    network = randomize(network)
+    # Probabilities of random networks are 0 and 1.
+    network.layers[-1].activation = keras.activations.linear
+    return network
+
+
+def run_onnx(path, x):
+    session = require("onnxruntime").InferenceSession(path)
+    (source,) = session.get_inputs()
+    assert (source.name, source.shape[1:]) == ("image", [*SHAPE])
+    return session.run(None, {source.name: x})[0]
+
+
+def run_openvino(path, x):
+    core = require("openvino").Core()
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    return core.compile_model(path / "model.xml", "CPU", settings)(x)[0]
+
+
+def metadata_of_onnx(path):
+    (record,) = require("onnx").load(path).metadata_props
+    return record.value
+
+
+def metadata_of_openvino(path):
+    return (path / "assets.extra" / "se_keras.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "run", "metadata"),
+    [
+        (export.onnx, "model.onnx", run_onnx, metadata_of_onnx),
+        (export.openvino, "model_openvino", run_openvino, metadata_of_openvino),
+    ],
+)
+def test_the_same_answers(write, name, run, metadata, model, tmp_path):
+    path = tmp_path / name
+    report = write(model, path)
+    assert report["largest_difference"] < 1e-5
+    for batch in (1, 3):
+        x = images(batch, *SHAPE)
+        assert relative_error(run(path, x), outputs(model, x)) < 1e-5
+    assert json.loads(metadata(path))["class_names"] == list("abcde")
+    with pytest.raises(UsageError, match="overwrite=True"):
+        write(model, path)
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("write", [export.onnx, export.openvino])
+def test_a_package_is_missing(write, model, tmp_path, monkeypatch):
+
+    for package in ("onnxruntime", "openvino"):
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UsageError, match=r"pip install 'se-keras\[export\]'"):
+        write(model, tmp_path / "model.onnx")
+
+
+def test_another_suffix(model, tmp_path):
+    with pytest.raises(UsageError, match=r"suffix \.onnx"):
+        export.onnx(model, tmp_path / "model.pb")
