@@ -20,7 +20,7 @@ from se_keras.errors import UsageError, as_usage_errors
 from se_keras.models.preprocessing import INTERPOLATIONS
 from se_keras.training.losses import LOSSES
 from se_keras.training.optimizer import OPTIMIZERS
-from se_keras.training.settings import replace_settings
+from se_keras.training.settings import fields_of, flattened, replace_settings
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 STRATEGIES = ("auto", "mirrored", "multi_worker", "none", "tpu")
@@ -411,6 +411,28 @@ def make_recipe(
     for settings in (config, overrides):
         recipe = _replace(recipe, settings)
     return recipe
+
+
+def recipes_table() -> str:
+    """Returns a Markdown table of the recipes: the fields that are not all alike."""
+    columns = {name: flattened(recipe) for name, recipe in RECIPES.items()}
+    rows = [["", *columns]]
+    for field in fields_of(Recipe):
+        values = [column[field] for column in columns.values()]
+        if any(value != values[0] for value in values):
+            rows.append([field, *map(_cell, values)])
+    rows.insert(1, ["---"] * len(rows[0]))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cell(value) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_cell, value))
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
 
 
 def _recipe_of(given) -> str:

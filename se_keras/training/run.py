@@ -57,6 +57,7 @@ class _Run:
     record: Preprocessing
     workdir: WorkDir | None  # the chief's alone
     skipped: BadImages = dataclasses.field(default_factory=BadImages)
+    started: float = dataclasses.field(default_factory=time.monotonic)
 
     @property
     def path(self) -> pathlib.Path | None:
@@ -110,16 +111,17 @@ def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dic
         )
         with naming_lost_workers(strategy):
             run = _prepare(recipe, strategy)
+            # Before the work directory is opened: a recipe may ask what a network
+            # cannot do, or for weights that are not its own.
+            trainer = _trainer(run)
             with run.open_workdir(), storage_errors(f"A file of {run.path}"):
-                return _train(run)
+                return _train(run, trainer)
 
 
-def _train(run):
-    started = time.monotonic()
+def _train(run, trainer):
     recipe = run.recipe
     if run.worker.is_chief:
         _introduce(run)
-    trainer = _trainer(run)
     with bad_images.as_usage_errors(run.source):
         training_seconds = _fit(run, trainer)
         evaluation = trainer.evaluate(_evaluation_data(run))
@@ -141,7 +143,7 @@ def _train(run):
         "bad_images": skipped,
         "training_seconds": training_seconds,
         "images_per_second": images / training_seconds,
-        "seconds": time.monotonic() - started,
+        "seconds": time.monotonic() - run.started,
         "exports": exports,
         "versions": versions(),
     }
@@ -198,12 +200,12 @@ def _record(recipe, entry, source):
 
 def _trainer(run):
     recipe = run.recipe
+    shape = (*run.record.size, run.record.channels)
+    rates = layer_rates(recipe.model, shape, recipe.layer_decay)
     keras.utils.set_random_seed(recipe.seed)
     with run.strategy.scope():
-        model = _create_trained(run)
+        model = _create_trained(run, recipe.weights)
         average = _create_trained(run) if recipe.ema else None
-        shape = (*run.record.size, run.record.channels)
-        rates = layer_rates(recipe.model, shape, recipe.layer_decay)
         optimizer = make_optimizer(recipe, run.steps_per_epoch, rates)
         # For the callbacks, which look for `model.optimizer`.
         model.compile(optimizer=optimizer)
@@ -224,7 +226,7 @@ def _trainer(run):
     )
 
 
-def _create_trained(run):
+def _create_trained(run, weights=None):
     """Returns the network in the form that is trained: it returns logits."""
     recipe = run.recipe
     same_size = run.record.size == run.evaluation_record.size
@@ -232,7 +234,7 @@ def _create_trained(run):
         model = _create(
             run,
             run.record.size if same_size else (None, None),
-            weights=recipe.weights,
+            weights=weights,
             drop_path=recipe.drop_path,
             dtype=recipe.precision,
             classifier_activation=None,

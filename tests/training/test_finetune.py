@@ -135,7 +135,7 @@ def test_fine_tuning_from_own_weights(digits_run, shapes_dir, tmp_path):
     source = keras.models.load_model(digits_run.workdir / "model.keras")
     # A preprocessing that no network of the registry has.
     source.preprocessing = dataclasses.replace(
-        source.preprocessing, mean=(0.3,), std=(0.4,), interpolation="bicubic"
+        source.preprocessing, mean=(0.48,), std=(0.26,), interpolation="bicubic"
     )
     source.save(weights)
     recipe = training.make_recipe(
@@ -149,7 +149,7 @@ def test_fine_tuning_from_own_weights(digits_run, shapes_dir, tmp_path):
         epochs=3,
         freeze_epochs=1,
         warmup_epochs=0,
-        learning_rate=0.2,
+        learning_rate=0.05,
         exports=("tflite",),
         workdir=str(tmp_path / "run"),
         **{"augmentation.flip": False, "augmentation.crop": "padded"},

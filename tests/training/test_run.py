@@ -276,6 +276,14 @@ def test_settings_reach_the_optimizer(recipe, quick):
         ({"model": "se_resnet8x"}, "name of a model.*Did you mean se_resnet8 .*"),
         ({"dataset": "digitz"}, "Did you mean digits"),
         ({"batch_size": 1438}, "at most 1437.*Received: batch_size=1438"),
+        (
+            {"gradient_accumulation": 3},
+            "multiple of the 1 replicas times gradient_accumulation.*batch_size=128",
+        ),
+        (
+            {"model": "se_bn_inception", "image_size": 64, "drop_path": 0.1},
+            "no residual blocks.*drop_path=0.1",
+        ),
     ],
 )
 def test_bad_input(settings, message, recipe):
