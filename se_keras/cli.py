@@ -72,10 +72,13 @@ def data(dataset, data_dir, recipe, output, on_bad_image, **settings):
     """Writes a contact sheet of training images, and prints how fast they come."""
     # Before TensorFlow is loaded, and tells of itself.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from absl import logging
+
     from se_keras import training
     from se_keras.data import open_source, preview
     from se_keras.models.registry import lookup
 
+    logging.set_verbosity(logging.ERROR)
     recipe = training.make_recipe(
         recipe, dataset=dataset, data_dir=data_dir, **settings
     )
@@ -90,13 +93,13 @@ def data(dataset, data_dir, recipe, output, on_bad_image, **settings):
         f"classes, {source.num_examples(source.evaluation_split)} for evaluation"
     )
     images = (source, record, recipe.augmentation)
-    count = preview.write_contact_sheet(output, *images, seed=recipe.seed)
+    options = {"seed": recipe.seed, "on_bad_image": on_bad_image}
+    count = preview.write_contact_sheet(output, *images, **options)
     print(f"{output}: {count} training images at {size} x {size}")
     speed = preview.measure(
         *images,
         batch_size=max(1, min(recipe.batch_size, examples // 2)),
-        seed=recipe.seed,
-        on_bad_image=on_bad_image,
+        **options,
     )
     print(f"{speed['images_per_second']:.0f} images/s from the input alone")
     if speed["bad_images"]:

@@ -162,8 +162,9 @@ def draw_hole(seed: tf.Tensor, config: Augmentation, record: Preprocessing):
         return tf.zeros((4,), tf.int32)
     # A number that no step of `transform` has.
     seed = tf.random.experimental.stateless_fold_in(seed, 0)
+    part_seed, seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
     shape = tf.constant((*record.size, record.channels))
-    begin, size, _ = _part(shape, seed, ERASED_AREA, ERASED_ASPECT)
+    begin, size, _ = _part(shape, part_seed, ERASED_AREA, ERASED_ASPECT)
     erased = tf.random.stateless_uniform((), seed) < config.erasing
     return tf.concat([begin[:2], size[:2] * tf.cast(erased, tf.int32)], 0)
 

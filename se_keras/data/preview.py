@@ -48,6 +48,7 @@ def write_contact_sheet(
     *,
     count: int = 36,
     seed: int = 0,
+    on_bad_image: str = "fail",
 ) -> int:
     """Writes the first training images of a run as a PNG file.
 
@@ -58,6 +59,7 @@ def write_contact_sheet(
         augmentation: What a training image goes through.
         count: How many images; fewer if the data set has fewer.
         seed: Seed of the run.
+        on_bad_image: `"fail"` or `"skip"`.
 
     Returns:
         The number of images on it.
@@ -69,14 +71,17 @@ def write_contact_sheet(
     if pathlib.Path(path).suffix.lower() != ".png":
         raise UsageError(f"Expected the name of a .png file. Received: {str(path)!r}")
     count = min(count, source.num_examples(source.train_split))
+    batches = training_batches(
+        source,
+        record,
+        augmentation,
+        batch_size=count,
+        seed=seed,
+        epoch=0,
+        on_bad_image=on_bad_image,
+    )
     with as_usage_errors(source):
-        images, _ = next(
-            iter(
-                training_batches(
-                    source, record, augmentation, batch_size=count, seed=seed, epoch=0
-                )
-            )
-        )
+        images, _ = next(iter(batches))
     try:
         with replacing(path) as temporary:
             encoded = tf.io.encode_png(contact_sheet(images, record))
@@ -145,10 +150,10 @@ def measure(
             images += batch_size
             elapsed = time.monotonic() - started
             rate = images / elapsed
-            progress.update(images + batch_size, [("images/s", rate)], finalize=False)
-            if elapsed > seconds:
+            ends = elapsed > seconds or images + batch_size == progress.target
+            progress.update(images + batch_size, [("images/s", rate)], finalize=ends)
+            if ends:
                 break
-    print()
     return {
         "images_per_second": rate,
         "images": images + batch_size,

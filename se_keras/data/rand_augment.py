@@ -233,21 +233,26 @@ def rotate(images: tf.Tensor, degrees: tf.Tensor) -> tf.Tensor:
     """Turns images around their centres, counter-clockwise; see `transform`."""
     angle = degrees * (math.pi / 180)
     cos, sin = tf.cos(angle), tf.sin(angle)
-    bottom, right = images.shape[1] - 1, images.shape[2] - 1
-    left = (right - (cos * right - sin * bottom)) / 2
-    top = (bottom - (sin * right + cos * bottom)) / 2
+    y, x = images.shape[1] / 2, images.shape[2] / 2
+    left, top = x - (cos * x - sin * y), y - (sin * x + cos * y)
     return transform(images, cos, -sin, left, sin, cos, top)
 
 
 def transform(images: tf.Tensor, *matrix: tf.Tensor | float) -> tf.Tensor:
     """Returns images whose pixel at `(x, y)` was at `matrix @ (x, y, 1)`.
 
+    As in Pillow the first pixel is at (0.5, 0.5).
+
     Args:
         images: Pixels `(count, height, width, channels)`, bytes or float32.
         *matrix: The six numbers of two rows, one for all images or `(count,)`.
     """
+    a, b, left, c, d, top = matrix
+    # TensorFlow has the first pixel at 0.
+    left, top = left + (a + b - 1) / 2, top + (c + d - 1) / 2
     count = tf.shape(images)[:1]
-    numbers = [tf.broadcast_to(number, count) for number in (*matrix, 0.0, 0.0)]
+    numbers = (a, b, left, c, d, top, 0.0, 0.0)
+    numbers = [tf.broadcast_to(number, count) for number in numbers]
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=tf.stack(numbers, -1),

@@ -111,6 +111,8 @@ class TfdsSource(ImageSource):
             try_autocache=False,
             skip_prefetch=True,
             add_tfds_id=True,
+            # A worker of a tf.data service has a part of the files.
+            assert_cardinality=False,
         )
         read_config.options.deterministic = True
         with _quiet_tensorflow():

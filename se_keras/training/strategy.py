@@ -181,7 +181,8 @@ def naming_lost_workers(strategy: tf.distribute.Strategy):
         found = {(job, int(index)) for job, index in _TASK.findall(str(error))} - {own}
         cluster = resolver.cluster_spec().as_dict()
         lost = [f"{job} {i} at {cluster[job][i]}" for job, i in sorted(found)]
-        reason = " ".join(str(error).splitlines()[-3:])
+        # What follows is advice for programs that cannot go on.
+        reason = " ".join(str(error).splitlines()[-3:]).split(" The error could")[0]
         raise WorkerLostError(
             f"Lost {' and '.join(lost) or 'another worker'}: {reason} "
             "Start all workers again: they go on from the last checkpoint"
@@ -227,16 +228,20 @@ def distribute_share(strategy: tf.distribute.Strategy, share: tf.data.Dataset):
 
 def share_state(strategy: tf.distribute.Strategy, variables) -> None:
     """Gives all workers the chief's values of some variables."""
-
-    @tf.function
-    def values(alike):
-        return strategy.run(lambda: _of_chief([v.value for v in alike]))
-
     # One call packs its tensors together, which have to be of one type then.
     for dtype in sorted({v.dtype for v in variables}):
-        alike = [v for v in variables if v.dtype == dtype]
-        for variable, value in zip(alike, values(alike), strict=True):
-            variable.assign(strategy.experimental_local_results(value)[0])
+        _share_alike(strategy, [v for v in variables if v.dtype == dtype])
+
+
+def _share_alike(strategy, variables):
+    @tf.function
+    def values():
+        return strategy.run(
+            lambda: _of_chief([tf.convert_to_tensor(v.value) for v in variables])
+        )
+
+    for variable, value in zip(variables, values(), strict=True):
+        variable.assign(strategy.experimental_local_results(value)[0])
 
 
 def share_record(strategy: tf.distribute.Strategy, record: dict | None = None) -> dict:

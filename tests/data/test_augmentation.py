@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from se_keras.data import Augmentation
-from se_keras.data.augmentation import augment
+from se_keras.data.augmentation import augment, draw_hole, erase
 from se_keras.models import Preprocessing
 from tests.data.images import encode
 
@@ -104,3 +104,81 @@ def test_resized_crops_are_in_range(config):
 def test_unknown_crop():
     with pytest.raises(ValueError, match=r"`crop`.*'padded'.*Received: crop='center'"):
         Augmentation(crop="center")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("padding", -1),
+        ("rotation", 181.0),
+        ("jitter", -1.0),
+        ("operations", -1),
+        ("magnitude", 11.0),
+        ("erasing", 1.5),
+        ("mixup", -0.1),
+        ("cutmix", -0.1),
+        ("cutmix_share", 2.0),
+        ("repeats", 0),
+    ],
+)
+def test_values_out_of_range(name, value):
+    with pytest.raises(ValueError, match=rf"`{name}`.*Received: {name}={value}"):
+        Augmentation(**{name: value})
+
+
+WHOLE = {"crop": "padded", "padding": 0, "flip": False}
+
+
+def test_jitter_adds_one_number_to_a_channel():
+    pixels = np.full((4, 5, 3), (5, 120, 250), "uint8")
+    config = Augmentation(**WHOLE, jitter=20.0)
+    drawn = draw(pixels, config, Preprocessing((4, 5), 1.0), 500)
+    assert (drawn == drawn[:, :1, :1]).all()
+    added = drawn[:, 0, 0].astype("float64") - (5, 120, 250)
+    assert added.min(0) == pytest.approx((-5, -20, -20), abs=0.5)
+    assert added.max(0) == pytest.approx((20, 20, 5), abs=0.5)
+    assert abs(np.corrcoef(added.T) - np.eye(3)).max() < 0.15
+    # Uniform where nothing is cut off.
+    assert added[:, 1].std() == pytest.approx(20 / 3**0.5, rel=0.1)
+
+
+def test_rotation_is_in_range():
+    """A line through the centre tells the angle."""
+    size = 65
+    row, column = np.indices((size, size)) - size // 2
+    pixels = np.repeat((abs(row) < 2)[..., None] * np.uint8(255), 3, -1)
+    config = Augmentation(**WHOLE, rotation=10.0)
+    drawn = draw(pixels, config, Preprocessing((size, size), 1.0), 200)[..., 0]
+    # What comes in from outside is grey.
+    drawn[:, (abs(column) > 25) | (abs(row) > 15)] = 0
+    slope = (drawn * row * column).sum((1, 2)) / (drawn * column**2).sum((1, 2))
+    angles = np.degrees(np.arctan(slope))
+    assert -10.2 < angles.min() < -9
+    assert 9 < angles.max() < 10.2
+    assert angles.std() == pytest.approx(10 / 3**0.5, rel=0.15)
+
+
+def test_erasing():
+    record = Preprocessing((30, 40))
+    config = Augmentation(erasing=0.25)
+    seeds = tf.data.Dataset.range(1000).map(lambda number: tf.stack([1, number]))
+    holes = seeds.map(lambda seed: draw_hole(seed, config, record)).batch(1000)
+    images = erase(tf.ones((1000, 30, 40, 2)), next(iter(holes))).numpy()
+    assert set(np.unique(images)) == {0, 1}
+    assert (images[..., 0] == images[..., 1]).all()
+    erased = images[..., 0] == 0
+    found = erased.any((1, 2))
+    assert abs(found.mean() - 0.25) < 0.06
+    heights, widths = erased.any(2).sum(1)[found], erased.any(1).sum(1)[found]
+    np.testing.assert_array_equal(heights * widths, erased[found].sum((1, 2)))
+    area, aspect = heights * widths / 1200, widths / heights
+    for values, (low, high) in ((area, (0.02, 1 / 3)), (aspect, (0.3, 1 / 0.3))):
+        assert values.min() > low * 0.7  # sides are whole pixels
+        assert values.max() < high * 1.3
+        assert values.min() < low + (high - low) / 4
+        assert values.max() > high - (high - low) / 4
+
+
+def test_nothing_is_erased_without_probability():
+    hole = draw_hole(tf.constant([0, 0]), Augmentation(), Preprocessing((8, 8)))
+    np.testing.assert_array_equal(hole, [0] * 4)

@@ -5,8 +5,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from se_keras.data.images import centre_crop, decode_part
+from se_keras.data.images import centre_crop, decode_part, decode_whole, normalize
 from se_keras.models import Preprocessing
+from se_keras.models.preprocessing import CIFAR
 from tests.data.images import FILTERS, decode, encode, photo, pillow_centre_crop
 
 
@@ -106,3 +107,39 @@ def test_decode_part(file_format):
     assert actual.shape == expected.shape
     error = np.abs(actual.numpy().astype("float32") - expected).mean()
     assert error < (2 if file_format == "jpeg" else 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("file_format", "channels"), [("png", 3), ("jpeg", 3), ("jpeg", 1), ("gif", 1)]
+)
+def test_tolerance(file_format, channels):
+    """A good image is the same, a damaged one is a black pixel and no error."""
+    encoded = encode(photo(24, 31), file_format)
+
+    def centre(shape):
+        return shape[:2] // 4, shape[:2] // 2
+
+    def read(encoded, tolerant):
+        whole = decode_whole(encoded, channels, tolerant)
+        return *whole, *decode_part(encoded, centre, channels, tolerant)
+
+    read = tf.function(read)
+    for trusted, tried in zip(read(encoded, False), read(encoded, True), strict=True):
+        np.testing.assert_array_equal(trusted, tried)
+    for damaged in (b"", b"no image", encoded[:20], encoded[: len(encoded) // 3]):
+        pixels, good, part, part_good = read(damaged, True)
+        assert not good
+        assert not part_good
+        np.testing.assert_array_equal(pixels, np.zeros((1, 1, channels)))
+        np.testing.assert_array_equal(part, np.zeros((1, 1, channels)))
+
+
+@pytest.mark.parametrize("record", [Preprocessing((5, 7)), CIFAR])
+def test_normalize_is_that_of_the_record(record):
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, *record.size, 3))
+    pixels = pixels.astype("float32")
+    expected = pixels * record.scale + record.offset
+    np.testing.assert_array_equal(normalize(tf.constant(pixels), record), expected)
+    np.testing.assert_array_equal(
+        normalize(tf.constant(pixels[0]), record), expected[0]
+    )

@@ -1,4 +1,10 @@
 import collections
+import dataclasses
+import json
+import os
+import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -15,10 +21,12 @@ from se_keras.errors import UsageError
 from se_keras.models import Preprocessing
 from se_keras.models.preprocessing import CIFAR, IMAGENET
 from tests.data.images import decode, encode, photo
+from tests.helpers import ROOT
 
 # Nothing is done to an image: it can be recognised in a batch.
 PIXELS = Preprocessing((8, 8), 1.0, mean=(0.0,), std=(1 / 255,))
 UNTOUCHED = Augmentation(crop="padded", padding=0, flip=False)
+MIXED = dataclasses.replace(UNTOUCHED, mixup=0.2, cutmix=1.0)
 
 
 def training(source, record=PIXELS, config=UNTOUCHED, seed=0, epoch=0, batch_size=64):
@@ -60,6 +68,196 @@ def test_training_batches_follow_from_seed_and_epoch(config, digits, monkeypatch
         images, labels = arrays(training(digits, config=config, **other))
         assert (images != first[0]).any()
         assert (labels != first[1]).any()
+
+
+EVERYTHING = Augmentation(
+    rotation=10.0,
+    jitter=20.0,
+    operations=1,
+    magnitude_std=0.5,
+    erasing=0.5,
+    mixup=0.2,
+    cutmix=1.0,
+    repeats=2,
+)
+
+
+def test_an_epoch_from_a_step_on(digits, monkeypatch):
+    """Bit for bit, whatever is drawn and whatever runs side by side."""
+    source = _Few(digits)
+
+    def batches(**options):
+        return list(
+            training_batches(
+                source, PIXELS, EVERYTHING, batch_size=8, seed=3, epoch=2, **options
+            )
+        )
+
+    whole = batches()
+    assert len(whole) == 5
+    images, labels = whole[0]
+    assert images.shape == (8, 8, 8, 1)
+    assert (images.dtype, labels.dtype, labels.shape) == ("float32", "float32", (8, 10))
+    monkeypatch.setattr(tf.data, "AUTOTUNE", 3)
+    rest = batches(first_step=2)
+    assert len(rest) == 3
+    for expected, actual in zip(whole[2:], rest, strict=True):
+        np.testing.assert_array_equal(expected[0], actual[0])
+        np.testing.assert_array_equal(expected[1], actual[1])
+
+
+class _Few:
+    """The first 43 images of a data set."""
+
+    def __init__(self, source):
+        self._source = source
+
+    def __getattr__(self, name):
+        return getattr(self._source, name)
+
+    def num_examples(self, _):
+        return 43
+
+    def named_records(self, split, shuffle_seed=None):
+        return self._source.named_records(split).take(43)
+
+
+@pytest.mark.parametrize(
+    ("workers", "config"), [(2, MIXED), (4, MIXED), (4, UNTOUCHED)]
+)
+def test_shards_of_training(workers, config, digits):
+    """Together they are the batches of one worker, mixtures included."""
+    source = _Few(digits)
+
+    def batches(**options):
+        return list(
+            training_batches(
+                source, PIXELS, config, batch_size=8, seed=0, epoch=0, **options
+            ).as_numpy_iterator()
+        )
+
+    whole = batches(first_step=1)
+    shards = [batches(first_step=1, shard=(n, workers)) for n in range(workers)]
+    for (images, labels), *parts in zip(whole, *shards, strict=True):
+        assert {len(part[0]) for part in parts} == {8 // workers}
+        together = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        expected, actual = (
+            sorted((image.tobytes(), label.tobytes()) for image, label in pairs)
+            for pairs in (
+                zip(images, labels, strict=True),
+                zip(*together, strict=True),
+            )
+        )
+        assert actual == expected
+
+
+@pytest.mark.parametrize(("workers", "batch_size"), [(4, 96), (3, 6)])
+def test_shards_of_evaluation(workers, batch_size, digits):
+    shards = [
+        [
+            np.concatenate(part)
+            for part in zip(
+                *evaluation_batches(
+                    digits, PIXELS, batch_size=batch_size, shard=(worker, workers)
+                ),
+                strict=True,
+            )
+        ]
+        for worker in range(workers)
+    ]
+    batches = -(-360 // batch_size)
+    assert {len(images) for images, _, _ in shards} == {batches * batch_size // workers}
+    images, labels, weights = (np.concatenate(p) for p in zip(*shards, strict=True))
+    found = named(images[weights == 1], labels[weights == 1])
+    assert found == stored(digits, "test")
+
+
+@pytest.mark.parametrize("batch_size", [9, 10])
+def test_batch_that_cannot_be_shared(batch_size, digits):
+    with pytest.raises(UsageError, match=r"twice the workers, 2\. Received: .*=(9|10)"):
+        evaluation_batches(digits, PIXELS, batch_size=batch_size, shard=(0, 2))
+
+
+def test_repeated_augmentation(digits):
+    """Three times as often, a third of the images, in the same number of steps."""
+    config = dataclasses.replace(UNTOUCHED, repeats=3)
+    plain, _ = arrays(training(digits))
+    images, labels = arrays(training(digits, config=config))
+    assert images.shape == plain.shape
+    counts = named(images, labels)
+    assert counts <= collections.Counter({k: 3 for k in stored(digits, "train")})
+    assert sorted(counts.values())[1:] == [3] * (len(counts) - 1)
+    # They are beside each other, and each has its own crop.
+    assert named(images[:3], labels[:3]).most_common()[0][1] == 3
+    config = dataclasses.replace(config, padding=2)
+    images, labels = arrays(training(digits, config=config))
+    assert len(set(labels[:3])) == 1
+    assert (images[0] != images[1]).any()
+    # Another epoch takes others.
+    others = named(*arrays(training(digits, config=config, epoch=1)))
+    assert set(others) != set(named(images, labels))
+
+
+def test_service(digits):
+    """A dispatcher and two workers in this process."""
+    service = tf.data.experimental.service
+    dispatcher = service.DispatchServer()
+    workers = [  # noqa: F841 (they live as long as they are known)
+        service.WorkerServer(
+            service.WorkerConfig(dispatcher.target.removeprefix("grpc://"))
+        )
+        for _ in range(2)
+    ]
+    batches = training_batches(
+        digits,
+        PIXELS,
+        UNTOUCHED,
+        batch_size=64,
+        seed=0,
+        epoch=0,
+        first_step=2,
+        service=dispatcher.target,
+    )
+    images, labels = arrays(batches)
+    assert len(images) == (22 - 2) * 64
+    assert set(named(images, labels)) <= set(stored(digits, "train"))
+    assert len(set(named(images, labels))) > 600
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mixing", ["plain", "mixed"])
+def test_two_workers(mixing, digits_dir, tmp_path):
+    """Two processes see together, bit for bit, the batches that one sees."""
+    with socket.socket() as first, socket.socket() as second:
+        for sock in (first, second):
+            sock.bind(("localhost", 0))
+        ports = [sock.getsockname()[1] for sock in (first, second)]
+    cluster = {"worker": [f"localhost:{port}" for port in ports]}
+    runs, files = [], []
+    for task in (None, 0, 1):
+        config = {"cluster": cluster, "task": {"type": "worker", "index": task}}
+        files.append(tmp_path / f"{task}.npz")
+        variables = {} if task is None else {"TF_CONFIG": json.dumps(config)}
+        command = (sys.executable, "-m", "tests.data.one_worker")
+        runs.append(
+            subprocess.Popen(
+                [*command, digits_dir, files[-1], mixing],
+                cwd=ROOT,
+                env=os.environ | variables,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    for run in runs:
+        _, errors = run.communicate(timeout=120)
+        assert run.returncode == 0, errors
+    alone, *parts = (np.load(file) for file in files)
+    assert len(alone["train_0"]) == 17 * 64
+    assert alone["evaluation_2"].sum() == 360
+    for name in alone:
+        expected = alone[name].reshape(-1, 64, *alone[name].shape[1:])
+        halves = [p[name].reshape(-1, 32, *p[name].shape[1:]) for p in parts]
+        np.testing.assert_array_equal(np.concatenate(halves, 1), expected)
 
 
 def test_training_batches_can_be_read_twice(digits):

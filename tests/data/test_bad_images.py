@@ -1,0 +1,240 @@
+"""Damaged images and labels that are no class, in training and in evaluation."""
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from se_keras.data import (
+    Augmentation,
+    BadImages,
+    evaluation_batches,
+    open_source,
+    training_batches,
+)
+from se_keras.data.bad_images import as_usage_errors
+from se_keras.errors import UsageError
+from se_keras.models import Preprocessing
+from tests.data.images import encode, photo
+
+COUNT = 12
+RECORD = Preprocessing((8, 8), 1.0, mean=(0.0,) * 3, std=(1 / 255,) * 3)
+UNTOUCHED = Augmentation(crop="padded", padding=0, flip=False)
+JPEG = encode(photo(60, 90), "jpeg")
+DAMAGED = {
+    "empty": b"",
+    "text": b"no image",
+    "half a jpeg": JPEG[: len(JPEG) // 2],
+    "head of a jpeg": JPEG[:20],
+    "half a png": encode(photo(60, 90))[:999],
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder in which every image is of one grey; 3 of each split are of class b."""
+    for split in ("train", "val"):
+        for number in range(COUNT):
+            path = tmp_path / split / "ab"[number % 4 == 3] / f"{number:02}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(encode(np.full((8, 8, 3), 20 * number + 5, "uint8")))
+    return tmp_path
+
+
+def damage(folder, split, *numbers, content=None):
+    """Damages some images, each in another way unless `content` says which."""
+    contents, paths = itertools.cycle(DAMAGED.values()), []
+    for number in numbers:
+        (path,) = (folder / split).glob(f"*/{number:02}.png")
+        path.write_bytes(next(contents) if content is None else content)
+        paths.append(str(path))
+    return tuple(paths)
+
+
+def training(folder, batch_size=4, augmentation=UNTOUCHED, **options):
+    source = open_source(f"folder:{folder}")
+    return training_batches(
+        source, RECORD, augmentation, batch_size=batch_size, seed=0, epoch=0, **options
+    )
+
+
+def numbers(images):
+    """Returns which image each is."""
+    return ((np.asarray(images)[:, 0, 0, 0] - 5) / 20).round().astype(int)
+
+
+@pytest.mark.parametrize(
+    ("kind", "augmentation"),
+    [
+        ("empty", UNTOUCHED),
+        ("half a jpeg", UNTOUCHED),
+        ("head of a jpeg", Augmentation()),
+        ("half a png", Augmentation()),
+    ],
+)
+def test_fail_names_the_file(kind, augmentation, folder):
+    source = open_source(f"folder:{folder}")
+    (path,) = damage(folder, "train", 7, content=DAMAGED[kind])
+    message = f"Received damaged ones in folder:.*: {re.escape(path)}$"
+    with pytest.raises(UsageError, match=message), as_usage_errors(source):
+        list(training(folder, augmentation=augmentation))
+
+
+def test_fail_names_more_than_one(folder):
+    source = open_source(f"folder:{folder}")
+    paths = damage(folder, "val", *range(6))
+    batches = evaluation_batches(source, RECORD, batch_size=5)
+    with (
+        pytest.raises(UsageError, match="and perhaps more") as failure,
+        as_usage_errors(source),
+    ):
+        list(batches)
+    assert sum(path in str(failure.value) for path in paths) == 5
+
+
+def test_fail_names_the_record_of_tfds(tmp_path):
+    import tensorflow_datasets as tfds
+
+    images = [encode(photo(8, 9))] * 2 + [b"no image"]
+    features = tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(shape=(None, None, 3)),
+            "label": tfds.features.ClassLabel(names=["a", "b"]),
+        }
+    )
+    examples = [(n, {"image": i, "label": n % 2}) for n, i in enumerate(images)]
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="broken",
+        version="1.0.0",
+        features=features,
+        split_datasets={"train": examples, "test": examples[:1]},
+        data_dir=tmp_path,
+    )
+    source = open_source("broken", str(tmp_path))
+    names = [
+        name.decode()
+        for encoded, _, name in source.named_records("train").as_numpy_iterator()
+        if encoded == b"no image"
+    ]
+    batches = training_batches(source, RECORD, UNTOUCHED, batch_size=3, seed=0, epoch=0)
+    with pytest.raises(UsageError, match=f"in broken: {names[0]}$"):  # noqa: SIM117
+        with as_usage_errors(source):
+            list(batches)
+    assert "train" in names[0]
+
+
+def test_other_errors_pass(folder):
+    source = open_source(f"folder:{folder}")
+    error = tf.errors.InvalidArgumentError(None, None, "something else")
+    with pytest.raises(tf.errors.InvalidArgumentError) as raised:  # noqa: SIM117
+        with as_usage_errors(source):
+            raise error
+    assert raised.value is error
+
+
+def test_skip_in_training_takes_the_next_good_one(folder):
+    before = [numbers(images) for images, _ in training(folder)]
+    # Two behind each other, and the last of a batch.
+    lost = before[0][[1, 2]].tolist() + before[2][[3]].tolist()
+    paths = damage(folder, "train", *lost)
+    bad = BadImages()
+    after = list(training(folder, on_bad_image="skip", bad_images=bad))
+    expected = [
+        before[0][[0, 3, 3, 3]],
+        before[1],
+        before[2][[0, 1, 2, 0]],
+    ]
+    for (images, labels), which in zip(after, expected, strict=True):
+        np.testing.assert_array_equal(numbers(images), which)
+        np.testing.assert_array_equal(labels, which % 4 == 3)
+    assert bad.names == tuple(sorted(paths))
+    assert len(bad) == 3
+
+
+def test_skip_changes_nothing_where_all_are_good(folder):
+    config = Augmentation(erasing=0.5, mixup=0.2, cutmix=1.0)
+    bad = BadImages()
+    plain, skipping = (
+        list(training(folder, augmentation=config, **options))
+        for options in ({}, {"on_bad_image": "skip", "bad_images": bad})
+    )
+    for one, other in zip(plain, skipping, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+    assert len(bad) == 0
+
+
+def test_a_batch_without_good_images(folder):
+    source = open_source(f"folder:{folder}")
+    damage(folder, "train", *range(COUNT))
+    with pytest.raises(UsageError, match="a batch of bad ones"):  # noqa: SIM117
+        with as_usage_errors(source):
+            list(training(folder, on_bad_image="skip"))
+
+
+def test_skip_in_evaluation_gives_no_weight(folder):
+    source = open_source(f"folder:{folder}")
+    lost = {2, 4, 6, 7, 11}
+    paths = damage(folder, "val", *lost)
+    bad = BadImages()
+    batches = evaluation_batches(
+        source, RECORD, batch_size=5, on_bad_image="skip", bad_images=bad
+    )
+    images, labels, weights = (
+        np.concatenate(part) for part in zip(*batches, strict=True)
+    )
+    good = weights == 1
+    assert set(weights) == {0, 1}
+    seen = numbers(images[good])
+    assert sorted(seen) == sorted(set(range(COUNT)) - lost)
+    np.testing.assert_array_equal(labels[good], seen % 4 == 3)
+    assert bad.names == tuple(sorted(paths))
+
+
+def test_damage_among_the_batches_left_out(folder):
+    """They are not decoded."""
+    first, *_ = (numbers(images) for images, _ in training(folder))
+    damage(folder, "train", *first.tolist())
+    assert len(list(training(folder, first_step=1))) == 2
+
+
+class _OtherLabels:
+    """A data set with one class less than it has labels."""
+
+    def __init__(self, source):
+        self._source = source
+        self.class_names = source.class_names[:1]
+
+    def __getattr__(self, name):
+        return getattr(self._source, name)
+
+
+def test_labels_that_are_no_class(folder):
+    source = _OtherLabels(open_source(f"folder:{folder}"))
+    options = {"batch_size": 4, "seed": 0, "epoch": 0}
+    for batches in (
+        training_batches(source, RECORD, UNTOUCHED, **options),
+        evaluation_batches(source, RECORD, batch_size=4),
+    ):
+        message = r"Received: .*/b/(03|07|11)\.png with the label 1$"
+        with pytest.raises(UsageError, match=message):  # noqa: SIM117
+            with as_usage_errors(source):
+                list(batches)
+    bad = BadImages()
+    skipping = training_batches(
+        source, RECORD, UNTOUCHED, **options, on_bad_image="skip", bad_images=bad
+    )
+    assert {int(label) for _, labels in skipping for label in labels} == {0}
+    assert len(bad) == 3
+
+
+@pytest.mark.parametrize("make", [training_batches, evaluation_batches])
+def test_unknown_policy(make, folder):
+    source = open_source(f"folder:{folder}")
+    arguments = [UNTOUCHED] if make is training_batches else []
+    options = {"seed": 0, "epoch": 0} if make is training_batches else {}
+    message = "on_bad_image to be one of fail, skip. Received: 'ignore'"
+    with pytest.raises(UsageError, match=message):
+        make(source, RECORD, *arguments, batch_size=4, on_bad_image="ignore", **options)
