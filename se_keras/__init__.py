@@ -3,7 +3,7 @@
 import importlib
 
 from se_keras import analysis, graph, layers, models, weights
-from se_keras.graph import add_squeeze_excite, remove_squeeze_excite
+from se_keras.graph import add_squeeze_excite, fold, remove_squeeze_excite
 from se_keras.layers import SqueezeExcite
 from se_keras.models import create_model, list_models
 
@@ -12,6 +12,7 @@ __all__ = [
     "add_squeeze_excite",
     "analysis",
     "create_model",
+    "fold",
     "graph",
     "layers",
     "list_models",

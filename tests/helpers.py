@@ -10,6 +10,12 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 
+# Networks that take a minute each; the tests of a family are run on its smaller ones.
+run_large = pytest.mark.skipif(
+    os.environ.get("SE_KERAS_LARGE") != "1",
+    reason="a large network; runs with SE_KERAS_LARGE=1",
+)
+
 
 def require(name: str):
     """Imports an optional module or skips the test.

@@ -8,7 +8,7 @@ import numpy as np
 
 from se_keras.errors import UsageError
 from se_keras.export import runtime
-from se_keras.export.inference import as_float32, with_preprocessing
+from se_keras.export.inference import as_float32, inference_form, with_preprocessing
 from se_keras.export.metadata import Metadata, attach
 from se_keras.files import replacing, size_of
 from se_keras.models.preprocessing import Preprocessing
@@ -194,6 +194,7 @@ def _export(
     ):
         # Exported files take the one tensor bare, not in a dictionary or a list.
         network = keras.Model(network.inputs[0], network.outputs[0], name=model.name)
+    folded = inference_form(network)
     if include_preprocessing:
         if metadata.preprocessing is None:
             raise UsageError(
@@ -207,10 +208,11 @@ def _export(
                 f"last axis of the model's input. Received: {metadata.preprocessing}"
             )
         network = with_preprocessing(network, metadata.preprocessing)
+        folded = with_preprocessing(folded, metadata.preprocessing)
     images = _images(network, images, include_preprocessing)
 
     with replacing(path) as temporary:
-        write(network, temporary)
+        write(folded, temporary)
         attach(metadata, temporary)
         report = _compare(network, run(temporary), images)
         size = size_of(temporary)

@@ -2,6 +2,7 @@
 
 import keras
 
+from se_keras.graph import fold
 from se_keras.models.preprocessing import Preprocessing
 
 
@@ -29,6 +30,20 @@ def _with_float32(config):
     if isinstance(config, list | tuple):
         return type(config)(_with_float32(value) for value in config)
     return config
+
+
+def inference_form(model: keras.Model) -> keras.Model:
+    """Returns the folded form of a model, or the model itself if its graph is hidden.
+
+    Args:
+        model: A functional model.
+    """
+    try:
+        return fold(model)
+    except ValueError:
+        # A subclass whose config says nothing of its graph, or layers that share a
+        # weight: exported as it is.
+        return model
 
 
 def with_preprocessing(model: keras.Model, record: Preprocessing) -> keras.Model:

@@ -14,6 +14,15 @@ from se_keras.layers.gate import Gate
 
 RATIO = 16
 
+# Layers of tokens, whose features are always the last axis, and layers behind which
+# the layout of what came before says nothing.
+CHANNELS_LAST = (
+    keras.layers.Dense,
+    keras.layers.EinsumDense,
+    keras.layers.MultiHeadAttention,
+)
+REARRANGING = (keras.layers.Permute, keras.layers.Reshape, keras.layers.RepeatVector)
+
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
@@ -43,6 +52,23 @@ ARCHITECTURES = (
         "the ResNets of se_keras",
         r"stage\d+_block\d+_bn\d",
         r"(?P<block>stage\d+_block\d+)_bn\d",
+    ),
+    Architecture(
+        "the pre-activation ResNets of se_keras",
+        r"stage\d+_block\d+_preact\d_bn",
+        r"(?P<block>stage\d+_block\d+)_conv\d",
+    ),
+    # The mix of the branches is what is added.
+    Architecture(
+        "the Shake-Shake networks of se_keras",
+        r"stage\d+_block\d+_shake",
+        r"stage\d+_block\d+_shake",
+    ),
+    Architecture("the VGGs of se_keras", r"stage5_relu1", r"stage\d_relu\d"),
+    Architecture(
+        "BN-Inception of se_keras",
+        r"inception_\d[a-e]_concat",
+        r"inception_\d[a-e]_concat",
     ),
     # The concatenations of all modules, those with stride included.
     Architecture("InceptionV3", r"mixed\d+", r"mixed\d+"),
@@ -96,7 +122,8 @@ def add_squeeze_excite(
 
     The copy has the layers of the model under their names, with the same weights and
     flags, and after layer `NAME` a gate `NAME_se` in the layout and precision of that
-    layer. The model itself stays as it is.
+    layer. The model itself stays as it is. If it is frozen, its layers are frozen in
+    the copy too, and the gates train.
 
     Where SE sits by itself, `after=None`:
 
@@ -314,10 +341,7 @@ def _gate_at(graph: Graph, place: str, prototype: Gate) -> tuple[str, Gate]:
     """Returns a place and the gate for it."""
     before = list(graph.upstream(place))
     policy = next(op.dtype_policy for op in before if hasattr(op, "dtype_policy"))
-    data_format = next(
-        (op.data_format for op in before if hasattr(op, "data_format")),
-        keras.config.image_data_format(),
-    )
+    data_format = _data_format(before)
     name = f"{place}_se"
     if name in graph.operations:
         raise ValueError(
@@ -327,6 +351,22 @@ def _gate_at(graph: Graph, place: str, prototype: Gate) -> tuple[str, Gate]:
     _check_output(graph, place, data_format)
     layer = copy_gate(prototype, name=name, dtype=policy, data_format=data_format)
     return place, layer
+
+
+def _data_format(before: Iterable[keras.Operation]) -> str:
+    """Returns the layout of what an operation returns.
+
+    Args:
+        before: The operation and those before it, the nearest first.
+    """
+    for operation in before:
+        if hasattr(operation, "data_format"):
+            return operation.data_format
+        if isinstance(operation, CHANNELS_LAST):
+            return "channels_last"
+        if isinstance(operation, REARRANGING):
+            break
+    return keras.config.image_data_format()
 
 
 def _check_output(graph: Graph, place: str, data_format: str) -> None:

@@ -3,7 +3,8 @@
 import collections
 import copy
 import tempfile
-from collections.abc import Iterator
+import types
+from collections.abc import Container, Iterator, Mapping
 from typing import NamedTuple
 
 import keras
@@ -66,7 +67,8 @@ class Graph:
                 "graph of the model. Pass `keras.Model(model.input, model.output)` in "
                 f"its place. Received: a model named {model.name!r}"
             )
-        self._config["trainable"] = model.trainable
+        # True would make layers trainable that are frozen each for itself.
+        self._config["trainable"] = None if model.trainable else False
         self._entries = {entry["name"]: entry for entry in self._config["layers"]}
         self._specs = {
             _ref(tensor): (tensor["config"]["shape"], tensor["config"]["dtype"])
@@ -155,6 +157,55 @@ class Graph:
         position = self._config["layers"].index(self._entries[name]) + 1
         self._config["layers"].insert(position, entry)
         self._entries[layer.name] = entry
+        # The layers of a frozen model stay frozen, each for itself; the new one is not.
+        self._config["trainable"] = None
+
+    def call(self, layer: keras.Layer, inputs) -> Ref:
+        """Adds a call of a new layer.
+
+        Args:
+            layer: A layer with one output, with a name that the graph does not have.
+                Its config goes into the graph, not the layer itself.
+            inputs: The tensors that it takes: a `Ref` or a list of them.
+
+        Returns:
+            Its output.
+        """
+        if layer.name in self._entries:
+            raise ValueError(
+                "Expected a layer whose name is new to the model. "
+                f"Received: {layer.name!r}"
+            )
+        refs = inputs if isinstance(inputs, list) else [inputs]
+        tensors = [self._tensor(ref) for ref in refs]
+        output = Ref(layer.name)
+        specs = [self.spec(ref) for ref in refs]
+        spec = layer.compute_output_spec(
+            specs if isinstance(inputs, list) else specs[0]
+        )
+        self._specs[output] = (spec.shape, spec.dtype)
+        arguments = tensors if isinstance(inputs, list) else tensors[0]
+        entry = {
+            **keras.saving.serialize_keras_object(layer),
+            "name": layer.name,
+            "inbound_nodes": [{"args": (arguments,), "kwargs": {}}],
+        }
+        # Keras creates the calls in the order of the config, and passes over it again
+        # for those whose inputs come later.
+        places = [
+            self._config["layers"].index(self._entries[r.operation]) for r in refs
+        ]
+        self._config["layers"].insert(max(places) + 1, entry)
+        self._entries[layer.name] = entry
+        return output
+
+    def configure(self, name: str, **config) -> None:
+        """Changes arguments of a layer; its outputs must keep their shapes."""
+        self._entries[name]["config"].update(config)
+
+    def remove(self, name: str) -> None:
+        """Takes out an operation whose outputs nothing takes."""
+        self._config["layers"].remove(self._entries.pop(name))
 
     def bypass(self, name: str) -> None:
         """Takes out an operation that has one input and one output."""
@@ -165,7 +216,7 @@ class Graph:
                     f"{name!r} with {len(inputs)} inputs"
                 )
             self.replace(Ref(name, call), inputs[0])
-        self._config["layers"].remove(self._entries.pop(name))
+        self.remove(name)
 
     def replace(self, old: Ref, new: Ref) -> None:
         """Makes all that took the tensor `old` take `new`."""
@@ -181,11 +232,17 @@ class Graph:
             lambda ref, _: new if ref == old else ref
         )
 
-    def build(self, name: str | None = None) -> keras.Model:
+    def build(
+        self,
+        name: str | None = None,
+        weights: Mapping[str, list] = types.MappingProxyType({}),
+    ) -> keras.Model:
         """Builds the graph.
 
         Args:
             name: Name of the new model. Defaults to that of the old one.
+            weights: Arrays for the layers that have others than in the old model, by
+                the name of the layer.
 
         Returns:
             A model of the same class, not compiled, with layers of its own. Those that
@@ -195,10 +252,13 @@ class Graph:
         config = copy.deepcopy(self._config)
         if name is not None:
             config["name"] = name
-        # Whoever holds the layers needs no registration of their classes.
-        with keras.saving.custom_object_scope(_custom_objects(self.model)):
+        copiers = _name_copiers(config["layers"], self.operations)
+        # For what is inside submodels, classes by name must do.
+        with keras.saving.custom_object_scope(_custom_objects(self.model) | copiers):
             model = type(self.model).from_config(config)
-        copy_state(self.model, model)
+        copy_state(self.model, model, without=weights)
+        for layer, arrays in weights.items():
+            model.get_layer(layer).set_weights(arrays)
         return model
 
     def _tensor(self, ref: Ref) -> dict:
@@ -259,11 +319,14 @@ def is_functional(operation) -> bool:
     return isinstance(operation, keras.Model) and hasattr(operation, "operations")
 
 
-def copy_state(source: keras.Model, target: keras.Model) -> None:
+def copy_state(
+    source: keras.Model, target: keras.Model, without: Container[str] = ()
+) -> None:
     """Copies what the layers of a model have learnt to those of the same name.
 
     That is every variable (weights, statistics, states of random generators), whether
-    it is trainable, and the vocabulary of a lookup layer.
+    it is trainable, and the vocabulary of a lookup layer. Layers with names in
+    `without` keep what they have.
 
     Raises:
         ValueError: If the variables of two layers of the same name differ in shape, or
@@ -280,7 +343,7 @@ def copy_state(source: keras.Model, target: keras.Model) -> None:
                     f"({weight.path}), which their copies would not have. Received: a "
                     f"model named {source.name!r}"
                 )
-        if layer.name not in twins:
+        if layer.name not in twins or layer.name in without:
             continue
         if is_functional(layer) or isinstance(layer, keras.Sequential):
             copy_state(layer, twins[layer.name])
@@ -311,16 +374,84 @@ def _copy_layer_state(source: keras.Layer, target: keras.Layer) -> None:
         target.finalize_state()
 
 
+def _name_copiers(entries: list[dict], operations: dict) -> dict:
+    """Makes the config of a graph copy what it would not find by name.
+
+    Whoever holds the layers needs no registration of their classes, which may even
+    have one name in common, nor of the functions that they call.
+
+    Returns:
+        Classes by the name that the config has for them now.
+    """
+    copiers = {}
+    for entry in entries:
+        operation = operations.get(entry["name"])
+        if operation is None or isinstance(operation, keras.Model):
+            continue
+        functions = {
+            key: value
+            for key, value in vars(operation).items()
+            if key in entry["config"]
+            and isinstance(value, types.FunctionType)
+            and not value.__module__.startswith("keras.")
+        }
+        if functions or not type(operation).__module__.startswith("keras."):
+            key = f"copy of {entry['name']}"
+            entry["class_name"] = entry["registered_name"] = key
+            copiers[key] = _copier(operation, functions)
+    return copiers
+
+
+def _copier(operation: keras.Operation, functions: dict) -> type:
+    """Returns a class whose `from_config` makes a copy of an operation."""
+
+    class Copier:
+        @classmethod
+        def from_config(cls, config):
+            config = {**config, **functions}
+            if isinstance(operation, keras.layers.Lambda):
+                # Its own `from_config` takes functions for code from a file.
+                return keras.layers.Lambda(
+                    operation.function,
+                    vars(operation)["_output_shape"],
+                    arguments=operation.arguments,
+                    name=config["name"],
+                    dtype=operation.dtype_policy,
+                )
+            return type(operation).from_config(config)
+
+    return Copier
+
+
 def _custom_objects(model: keras.Model) -> dict:
-    """Returns the classes of a model's layers that are not Keras's own, by name."""
+    """Returns the classes in submodels that are not Keras's own, by name.
+
+    Raises:
+        ValueError: If two of them have one name.
+    """
     found = {}
-    for operation in getattr(model, "operations", model.layers):
-        if isinstance(operation, keras.Model):
-            found |= _custom_objects(operation)
-        kind = type(operation)
-        if not kind.__module__.startswith("keras."):
-            found[keras.saving.get_registered_name(kind)] = kind
+    for submodel in model.layers:
+        if not isinstance(submodel, keras.Model):
+            continue
+        inside = [type(layer) for layer in submodel.layers]
+        for kind in inside:
+            if not kind.__module__.startswith("keras."):
+                _add_class(found, keras.saving.get_registered_name(kind), kind, model)
+        for name, kind in _custom_objects(submodel).items():
+            _add_class(found, name, kind, model)
+        if not type(submodel).__module__.startswith("keras."):
+            kind = type(submodel)
+            _add_class(found, keras.saving.get_registered_name(kind), kind, model)
     return found
+
+
+def _add_class(found: dict, name: str, kind: type, model: keras.Model) -> None:
+    if found.setdefault(name, kind) is not kind:
+        raise ValueError(
+            f"Two classes in submodels are called {name!r}; register them with "
+            "`keras.saving.register_keras_serializable(package=...)`. "
+            f"Received: a model named {model.name!r}"
+        )
 
 
 def _ref(tensor: dict) -> Ref:

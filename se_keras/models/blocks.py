@@ -52,6 +52,10 @@ class Blocks:
         """Returns the number of channels of `x`."""
         return x.shape[self.channel_axis]
 
+    def sides(self, x) -> tuple[int | None, int | None]:
+        """Returns height and width of `x`, `None` where they are not known."""
+        return x.shape[2:] if self.channel_axis == 1 else x.shape[1:3]
+
     def conv(
         self,
         x,

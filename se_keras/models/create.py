@@ -95,7 +95,9 @@ def create_model(
 
     Returns:
         An `ImageModel`: a functional `keras.Model` with `preprocessing`, the images
-        that it expects, and `class_names`.
+        that it expects, and `class_names`. Make models of parts of the deepest networks
+        (more than about 200 layers) with `se_keras.models.ImageModel(inputs, outputs)`:
+        `keras.Model` stops at Python's limit of recursion there.
 
     Raises:
         ValueError: On an unknown name (with the nearest ones) or a bad argument.
@@ -112,6 +114,14 @@ def create_model(
     if pooling not in POOLINGS:
         raise ValueError(
             f"Argument `pooling` must be one of {POOLINGS}. Received: {pooling!r}"
+        )
+    if weights == "imagenet" and weights not in entry.pretrained:
+        names = [name for name in list_models() if lookup(name).pretrained]
+        raise ValueError(
+            f"The weights 'imagenet' are for {', '.join(names)}. For other networks of "
+            "keras.applications put SE into the model: "
+            "add_squeeze_excite(keras.applications.ResNet50(weights='imagenet')). "
+            f"Received: weights='imagenet' for {entry.name!r}"
         )
     if pyramid and (include_top or pooling):
         raise ValueError(
@@ -135,7 +145,7 @@ def create_model(
         )
     spec = entry.spec
     blocks = Blocks(data_format, dtype, spec.bn_momentum, spec.bn_epsilon, drop_path)
-    attention = Attention(apply, placement, stages)
+    attention = Attention(apply, placement, _stages(stages))
     options = _options(entry, output_stride)
     maps = _features(entry, blocks, image, attention, options)
     x = maps if pyramid else list(maps.values())[-1]
@@ -238,14 +248,25 @@ def _image_size(shape, data_format):
 
 def _features(entry, blocks, image, attention, options) -> dict:
     """Returns the feature maps of the network; every gate must find a place."""
-    names = []
+    names, stages = [], set()
 
     def apply(x, name):
         names.append(name)
         return attention.apply(x, name)
 
     counting = dataclasses.replace(attention, apply=attention.apply and apply)
-    maps = entry.features(entry.spec, blocks, image, counting, **options)
+
+    def offer(placement, x, *, stage, name):
+        stages.add(stage)
+        return counting(placement, x, stage=stage, name=name)
+
+    maps = entry.features(entry.spec, blocks, image, offer, **options)
+    unknown = set(attention.stages or ()) - stages
+    if unknown:
+        raise ValueError(
+            f"Argument `stages` must be stages of {entry.name!r}, which has "
+            f"{sorted(stages)}. Received: stages={attention.stages}"
+        )
     if attention.apply and not names:
         raise ValueError(
             f"Model {entry.name!r} has no place for a gate with these arguments. "
@@ -302,18 +323,33 @@ def _check_drop_path(drop_path, network):
         )
 
 
+def _stages(stages):
+    """Returns the numbers of the stages as a tuple, or `None` for all."""
+    if stages is None:
+        return None
+    numbers_of = tuple(stages) if isinstance(stages, list | tuple | set | range) else ()
+    if not numbers_of or not all(
+        isinstance(n, numbers.Integral) and not isinstance(n, bool) for n in numbers_of
+    ):
+        raise ValueError(
+            "Argument `stages` must be None or numbers of stages, such as (1, 2). "
+            f"Received: stages={stages!r}"
+        )
+    return numbers_of
+
+
 def _options(entry, output_stride):
     """Returns the options of the family's builder that were asked for."""
     if output_stride is None:
         return {}
-    if "output_stride" not in inspect.signature(entry.features).parameters:
+    if getattr(entry.spec, "output_stride", 0) < max(OUTPUT_STRIDES):
         raise ValueError(
             f"Model {entry.name!r} has one output stride. "
-            f"Received: output_stride={output_stride}"
+            f"Received: output_stride={output_stride!r}"
         )
     if output_stride not in OUTPUT_STRIDES:
         raise ValueError(
             f"Argument `output_stride` must be one of {OUTPUT_STRIDES}. "
-            f"Received: output_stride={output_stride}"
+            f"Received: output_stride={output_stride!r}"
         )
     return {"output_stride": output_stride}

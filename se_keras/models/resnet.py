@@ -71,6 +71,16 @@ class ResNetSpec(NetworkSpec):
     anti_alias: bool = False
     relu_before_se: bool = False
 
+    @property
+    def stem_stride(self) -> int:
+        """Stride of the first stage's feature map."""
+        return self.stem.stride * (2 if self.stem.pool else 1)
+
+    @property
+    def output_stride(self) -> int:
+        """Stride of the last stage's feature map, without dilation."""
+        return self.stem_stride * 2 ** (len(self.depths) - 1)
+
 
 @dataclasses.dataclass(frozen=True)
 class Place:
@@ -96,7 +106,11 @@ class Place:
 
 
 def features(
-    spec: ResNetSpec, blocks: Blocks, x, attention: Attention, output_stride: int = 32
+    spec: ResNetSpec,
+    blocks: Blocks,
+    x,
+    attention: Attention,
+    output_stride: int | None = None,
 ) -> dict:
     """Applies the network up to the output of its last stage.
 
@@ -106,7 +120,7 @@ def features(
         x: Image tensor.
         attention: What enters each block.
         output_stride: Stride of the last feature map; below 32, later stages have
-            dilated convolutions in place of strides.
+            dilated convolutions in place of strides. Defaults to the network's own.
 
     Returns:
         The output of each stage by the name of its level: `P2` has stride 4 in the
@@ -114,7 +128,8 @@ def features(
     """
     residual, expansion = BLOCKS[spec.block]
     x = _stem(spec.stem, blocks, x)
-    net_stride = spec.stem.stride * (2 if spec.stem.pool else 1)
+    net_stride = spec.stem_stride
+    output_stride = output_stride or spec.output_stride
     level = int(math.log2(net_stride))
     outputs, dilation = {}, 1
     for stage, (depth, width) in enumerate(zip(spec.depths, spec.widths, strict=True)):
@@ -193,6 +208,13 @@ def _bottleneck(spec, blocks, x, se, place):
     x = blocks.norm(x, f"{name}_bn2")
     x = blocks.relu(x, f"{name}_relu2")
     if anti_alias:
+        if any(side and side % 2 for side in blocks.sides(x)):
+            # The pool would drop a row that the shortcut's pool keeps.
+            raise ValueError(
+                "The anti-aliased networks halve feature maps of even size only: "
+                "height and width of images must be multiples of 32. Received: a "
+                f"feature map of shape {x.shape} before {name}_aa"
+            )
         x = blocks.avg_pool(x, 2, 2, f"{name}_aa")
     x = se("inside", x)
     x = blocks.conv(x, 4 * place.width, 1, f"{name}_conv3")

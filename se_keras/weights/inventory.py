@@ -153,6 +153,9 @@ class _Recorder(Blocks):
     def channels(self, x):
         return x
 
+    def sides(self, x):
+        return None, None
+
     def conv(self, x, filters, kernel_size, name, *, groups=1, **where):
         shape = (kernel_size, kernel_size, x // groups, filters)
         return self._layer(filters, name, kernel=shape)

@@ -388,3 +388,75 @@ def test_old_model_is_not_touched_by_training_the_new_one():
     se_model.fit(arguments(model), np.ones((2, 5)), verbose=0)
     np.testing.assert_array_equal(outputs(model), before)
     assert names(model) == []
+
+
+def test_classes_of_one_name():
+    """Unregistered classes are copied for what they are, whatever their names."""
+
+    def scale(factor):
+        class Scale(keras.layers.Layer):
+            def call(self, x):
+                return x * factor
+
+        return Scale()
+
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(8, 3, name="conv")(image)
+    model = keras.Model(image, scale(3.0)(scale(2.0)(x)))
+    expected = outputs(model)
+    for actual, wanted in zip(
+        outputs(add_squeeze_excite(model, after="conv")), expected, strict=True
+    ):
+        np.testing.assert_allclose(actual, wanted, rtol=1e-6)
+
+
+def doubled(x):
+    return 2 * x
+
+
+@pytest.mark.parametrize("function", [doubled, lambda x: 3 * x])
+@pytest.mark.parametrize("place", ["activation", "layer", "Lambda"])
+def test_functions_that_are_not_registered(function, place):
+    image = keras.Input((8, 8, 3))
+    activation = function if place == "activation" else None
+    x = keras.layers.Conv2D(8, 3, name="conv", activation=activation)(image)
+    if place == "layer":
+        x = keras.layers.Activation(function)(x)
+    if place == "Lambda":
+        x = keras.layers.Lambda(function, output_shape=(6, 6, 8))(x)
+    model = keras.Model(image, x)
+    (expected,) = outputs(model)
+    (actual,) = outputs(add_squeeze_excite(model, after="conv"))
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+
+def test_tokens_behind_convolutions_with_channels_first():
+    image = keras.Input((3, 8, 8))
+    x = keras.layers.Conv2D(16, 4, strides=4, data_format="channels_first")(image)
+    x = keras.layers.Permute((2, 1))(keras.layers.Reshape((16, 4))(x))
+    model = keras.Model(image, keras.layers.Dense(32, name="mlp")(x))
+    gate = add_squeeze_excite(model, after="mlp").get_layer("mlp_se")
+    assert gate.data_format == "channels_last"
+    assert gate.fc2.units == 32
+
+
+@pytest.mark.parametrize("frozen", ["model", "layers", "one layer"])
+def test_gates_of_a_frozen_model_train(frozen):
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(8, 3, name="conv")(image)
+    model = keras.Model(image, keras.layers.Conv2D(8, 3, name="last")(x))
+    if frozen == "model":
+        model.trainable = False
+    else:
+        for layer in model.layers if frozen == "layers" else [model.get_layer("conv")]:
+            layer.trainable = False
+    result = add_squeeze_excite(model, after="conv")
+    gate = result.get_layer("conv_se")
+    own = {weight.path for weight in gate.trainable_weights}
+    others = [w for w in result.trainable_weights if w.path not in own]
+    assert len(gate.trainable_weights) == 4
+    assert len(others) == (2 if frozen == "one layer" else 0)
+    for layer in model.layers[1:]:
+        assert result.get_layer(layer.name).trainable == layer.trainable
+    plain = remove_squeeze_excite(result)
+    assert len(plain.trainable_weights) == len(others)

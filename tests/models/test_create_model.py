@@ -215,7 +215,10 @@ def test_attention_callable_gets_the_place_and_returns_the_branch():
             r"`input_shape` must be \(channels, height, width\).*Received: ",
         ),
         ({"input_tensor": np.zeros((1, 32, 32, 3))}, "`input_tensor`.*ndarray"),
-        ({"weights": "imagenet"}, "`weights`.*Received: 'imagenet'"),
+        (
+            {"weights": "imagenet"},
+            "weights 'imagenet' are for .*Received: weights='imagenet'",
+        ),
     ],
 )
 def test_bad_argument(arguments, message):
@@ -256,3 +259,29 @@ def test_constructors_take_the_arguments_of_keras_applications():
 def test_misspelt_argument(create):
     with pytest.raises(TypeError, match="num_classes"):
         create(num_classes=10)
+
+
+@pytest.mark.parametrize("stages", [(), "2", 2, (1, 9), (0,), (True,), (1.0,), ("1",)])
+def test_stages_that_are_not_there(stages):
+    with pytest.raises(ValueError, match=r"`stages` must be .*Received: stages="):
+        create_model("se_resnet20", stages=stages, **SMALL)
+
+
+@pytest.mark.parametrize("stages", [[1, 3], {1, 3}, (3, 1), range(1, 4, 2)])
+def test_stages(stages):
+    model = create_model("se_resnet20", stages=stages, **SMALL)
+    gates = [layer.name for layer in model.layers if layer.name.endswith("_se")]
+    assert {name.split("_")[0] for name in gates} == {"stage1", "stage3"}
+
+
+@pytest.mark.parametrize(
+    ("name", "output_stride", "message"),
+    [
+        ("se_resnet20", 8, "'se_resnet20' has one output stride"),
+        ("se_resnet18", 4, r"one of \(8, 16, 32\)"),
+        ("se_resnet18", "8", "Received: output_stride='8'"),
+    ],
+)
+def test_bad_output_stride(name, output_stride, message):
+    with pytest.raises(ValueError, match=message):
+        create_model(name, output_stride=output_stride, **SMALL)

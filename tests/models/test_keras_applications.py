@@ -11,8 +11,7 @@ import pytest
 from se_keras import SqueezeExcite, create_model
 from se_keras.models import keras_applications, registry
 from tests.helpers import relative_error, to_numpy
-from tests.models.random_weights import draw_weights
-from tests.models.tools import images, outputs
+from tests.models.tools import images, outputs, randomize
 
 SIZES = {
     "mobilenet": (64, 96),
@@ -36,7 +35,7 @@ def applied(name, **arguments):
             **arguments,
         }
     )
-    return draw_weights(model)
+    return randomize(model)
 
 
 def ours(name, **arguments):

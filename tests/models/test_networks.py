@@ -1,4 +1,4 @@
-"""Every network of the registry: its size, its layers, its twin, its saved form."""
+"""The ResNets: sizes, layers and their names, a saved network in another process."""
 
 import functools
 import subprocess
@@ -8,31 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from se_keras import create_model, list_models
-from se_keras.models import ImageModel
+from se_keras import create_model
 from tests.helpers import relative_error
 from tests.models.tools import SHAPE, images, outputs, randomize
-
-# The shallow networks of each family; the others are the same blocks more often.
-QUICK = ("resnet18", "resnet50", "resnet20")
-MEDIUM = (*QUICK, "resnet34", "resnet32", "resnet44", "resnet56")
-
-
-def names(pattern, quick=QUICK):
-    """Returns the registered names as parameters of a test, all but `quick` as slow."""
-    return [
-        name if name.endswith(quick) else pytest.param(name, marks=pytest.mark.slow)
-        for name in list_models(pattern)
-    ]
-
-
-@pytest.fixture(scope="module")
-def network(request):
-    """One network with random weights, built once for all tests that look at it."""
-    # A fixture of a module runs before the fixture that restores Keras's defaults.
-    settings = {"data_format": "channels_last", "dtype": "float32"}
-    model = create_model(request.param, classes=5, input_shape=SHAPE, **settings)
-    return randomize(model)
 
 
 def trainable_parameters(model):
@@ -89,29 +67,6 @@ def test_parameters_of_cifar_networks(n, millions):
     )
 
 
-@pytest.mark.parametrize("network", names("*", MEDIUM), indirect=True)
-def test_gives_probabilities(network):
-    x = images(2, *SHAPE)
-    y = outputs(network, x)
-    assert y.shape == (2, 5)
-    np.testing.assert_allclose(y.sum(axis=-1), 1, rtol=1e-5)
-    one, other = outputs(network, x, "avg_pool")
-    assert relative_error(one, other) > 0.05
-
-
-@pytest.mark.parametrize("network", names("*"), indirect=True)
-def test_comes_back_from_a_file(network, tmp_path):
-    network.class_names = tuple("abcde")
-    network.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
-    assert type(loaded) is ImageModel
-    assert loaded.name == network.name
-    assert loaded.preprocessing == network.preprocessing
-    assert loaded.class_names == network.class_names
-    x = images(2, *SHAPE)
-    np.testing.assert_array_equal(outputs(loaded, x), outputs(network, x))
-
-
 def test_comes_back_in_another_process(tmp_path):
     model = randomize(create_model("se_resnet20", classes=5, input_shape=SHAPE))
     model.class_names = tuple("abcde")
@@ -129,28 +84,6 @@ def test_comes_back_in_another_process(tmp_path):
     """
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
     assert relative_error(np.load(tmp_path / "y.npy"), outputs(model, x)) < 1e-6
-
-
-@pytest.mark.parametrize("network", names("se_*"), indirect=True)
-def test_is_its_plain_twin_and_se(network):
-    plain = create_model(network.name.removeprefix("se_"), classes=5, input_shape=SHAPE)
-    gates = [layer for layer in network.layers if layer.name.endswith("_se")]
-    others = {layer.name: layer for layer in network.layers if layer not in gates}
-    assert sorted(others) == sorted(layer.name for layer in plain.layers)
-    for layer in plain.layers:
-        assert layer.get_config() == others[layer.name].get_config()
-        layer.set_weights(others[layer.name].get_weights())
-
-    x = images(2, *SHAPE)
-    expected = outputs(plain, x, "avg_pool")
-    closed = [gate.get_weights() for gate in gates]
-    assert relative_error(outputs(network, x, "avg_pool"), expected) > 0.01
-    for gate in gates:
-        gate.fc2.set_weights([0 * gate.fc2.kernel, 0 * gate.fc2.bias + 100])
-    assert relative_error(outputs(network, x, "avg_pool"), expected) < 1e-5
-    assert relative_error(outputs(network, x), outputs(plain, x)) < 1e-5
-    for gate, weights in zip(gates, closed, strict=True):
-        gate.set_weights(weights)
 
 
 @pytest.mark.parametrize(
@@ -237,3 +170,8 @@ def test_every_layer_name_says_where_it_is(name, stages):
     assert (first, pool, classifier) == ("image", "avg_pool", "predictions")
     places = {layer.split("_")[0] for layer in body}
     assert places == {"stem", *(f"stage{stage}" for stage in stages)}
+
+
+def test_anti_aliased_networks_refuse_odd_feature_maps():
+    with pytest.raises(ValueError, match=r"multiples of 32.*Received: .*6, 9"):
+        create_model("se_resnetaa50d", input_shape=(96, 144, 3))

@@ -7,9 +7,7 @@ import pytest
 from se_keras import create_model
 from se_keras.layers.gate import Gate
 from se_keras.models.attention import PLACEMENTS
-from tests.helpers import relative_error, to_numpy
-from tests.models.random_weights import draw_weights
-from tests.models.tools import images, outputs
+from tests.models.tools import images
 
 # A small image for each network; classes and parameters, in millions where only that
 # is published; the gates' part of them.
@@ -55,13 +53,6 @@ def small_images(model):
     return images(2, *model.input_shape[1:])
 
 
-@pytest.fixture(scope="module")
-def network(request):
-    """One small network, built once for all tests that look at it."""
-    # A fixture of a module runs before the fixture that restores Keras's defaults.
-    return small(request.param, data_format="channels_last", dtype="float32")
-
-
 def parameters(weights):
     return sum(int(np.prod(weight.shape)) for weight in weights)
 
@@ -91,50 +82,6 @@ def test_parameters(name):
 )
 def test_counts_are_the_published_ones(name, millions):
     assert f"{NETWORKS[name][2] / 1e6:.1f}" == millions
-
-
-@pytest.mark.parametrize("network", names(), indirect=True)
-def test_forward(network):
-    draw_weights(network)
-    x = small_images(network)
-    y = outputs(network, x)
-    assert y.shape == (2, 5)
-    np.testing.assert_allclose(y.sum(axis=-1), 1, rtol=1e-4)
-    vectors = keras.Model(network.input, network.get_layer("predictions").input)
-    one, other = to_numpy(vectors(x, training=False))
-    assert relative_error(one, other) > 0.05
-
-
-@pytest.mark.parametrize("network", names(), indirect=True)
-def test_comes_back_from_a_file(network, tmp_path):
-    network.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
-    assert loaded.name == network.name
-    assert loaded.preprocessing == network.preprocessing
-    x = small_images(network)
-    np.testing.assert_array_equal(outputs(loaded, x), outputs(network, x))
-
-
-@pytest.mark.parametrize("name", names(prefixes=("se_",), quick=("se_wrn_16_8",)))
-def test_training_step(name):
-    model = small(name)
-    before = [to_numpy(weight) for weight in model.trainable_weights]
-    # A step of Adam moves every weight that has a gradient by the learning rate.
-    adam = keras.optimizers.Adam(1e-3, epsilon=1e-30)
-    model.compile(adam, "sparse_categorical_crossentropy", run_eagerly=True)
-    x = images(4, *model.input_shape[1:])
-    history = model.fit(x, np.array([0, 1, 2, 3]), batch_size=4, verbose=0)
-    assert np.isfinite(history.history["loss"][0])
-    moved = [
-        np.abs(to_numpy(weight) - old).max()
-        for weight, old in zip(model.trainable_weights, before, strict=True)
-    ]
-    still = [
-        weight.path
-        for weight, by in zip(model.trainable_weights, moved, strict=True)
-        if by < 1e-4
-    ]
-    assert not still
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_stages():
     assert [x.name for x in model.layers if x.name.endswith("_se")] == [
         f"stage{s}_conv{i}_se" for s, i in CONVS if s in (1, 4)
     ]
-    with pytest.raises(ValueError, match=r"no place .*Received: .*stages=\(6,\)"):
+    with pytest.raises(ValueError, match=r"\[1, 2, 3, 4, 5\].*Received: stages=\(6,\)"):
         create_model("vgg16", attention="eca", stages=(6,), **backbone)
 
 

@@ -16,19 +16,28 @@ def images(*shape: int):
 
 
 def randomize(model):
-    """Draws all weights, batch-norm statistics and biases too.
+    """Draws all weights and statistics, the same ones in each call.
 
-    The gammas are small, so that a hundred residual blocks stay within range.
+    With them a deep network still shows which image it saw.
     """
     rng = np.random.default_rng(1)
-    for weight in model.weights:
-        if weight.name in ("gamma", "moving_variance"):
-            value = rng.uniform(0.1, 0.5, weight.shape)
-        else:
-            fan_in = np.prod(weight.shape[:-1]) if len(weight.shape) > 1 else 100
-            value = rng.standard_normal(weight.shape, "float32")
-            value *= np.float32((2 / fan_in) ** 0.5)
-        weight.assign(value)
+    for layer in model.layers:
+        # A depthwise kernel sees one channel.
+        depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+        for weight in layer.weights:
+            if "seed" in weight.name:
+                continue
+            if weight.name in ("gamma", "moving_variance"):
+                value = rng.uniform(0.5, 1.2, weight.shape)
+            elif len(weight.shape) > 1:
+                fan_in = np.prod(weight.shape[: 2 if depthwise else -1])
+                value = rng.standard_normal(weight.shape, "float32")
+                value *= np.float32((2 / fan_in) ** 0.5)
+            else:
+                # Gates near 1: ten of 1/2 would leave nothing of an image.
+                mean = 2 if weight.path.endswith("fc2/bias") else 0
+                value = rng.normal(mean, 0.02, weight.shape)
+            weight.assign(value)
     return model
 
 

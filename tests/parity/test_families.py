@@ -1,16 +1,13 @@
-"""The networks beside ResNet: next to those of others, and on all backends."""
+"""The networks beside ResNet: next to those of others."""
 
-import os
 import re
-import subprocess
-import sys
 from collections import OrderedDict
 
 import numpy as np
 import pytest
 
 from se_keras import create_model
-from tests.helpers import ROOT, relative_error, require, to_numpy
+from tests.helpers import relative_error, require, to_numpy
 
 pytestmark = pytest.mark.parity
 
@@ -308,18 +305,3 @@ def test_network_is_that_of_pytorch(name, monkeypatch):
     # Else the weights would hide the images, and with them an error.
     assert relative_error(expected[0], expected[1]) > 0.3
     assert relative_error(actual, expected) < 1e-4
-
-
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_networks_on_backend(backend):
-    require(backend)
-    tests = ROOT / "tests" / "models" / "test_paper_networks.py"
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", tests, "-m", "", "-k", "test_forward"],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert re.search(rf"^keras: .* on {backend}$", run.stdout, re.MULTILINE)
-    assert int(re.search(r"(\d+) passed", run.stdout)[1]) == 20

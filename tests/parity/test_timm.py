@@ -12,6 +12,7 @@ from se_keras.weights import inventory
 from se_keras.weights.fit import adapt_input_channels
 from se_keras.weights.keys import TimmKeys
 from se_keras.weights.names import from_timm_name
+from tests.helpers import run_large
 from tests.parity import timm_networks
 from tests.parity.timm_networks import (
     LARGE,
@@ -25,11 +26,6 @@ pytestmark = pytest.mark.parity
 
 # Of the largest value, as the issue asks; what is measured is in docs/parity.md.
 TOLERANCE = 1e-4
-
-run_large = pytest.mark.skipif(
-    os.environ.get("SE_KERAS_PARITY_LARGE") != "1",
-    reason="over 60M parameters; runs with SE_KERAS_PARITY_LARGE=1",
-)
 
 
 @pytest.fixture(scope="module")

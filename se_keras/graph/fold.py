@@ -1,0 +1,224 @@
+"""The inference form of a model: the same outputs, less work."""
+
+import keras
+import numpy as np
+
+from se_keras.graph.rewrite import Graph, Ref
+from se_keras.layers import SqueezeExcite
+
+# Layers that are linear in their input, with the axis of the kernel that their outputs
+# have, by the attribute that holds the kernel.
+_CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
+_DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
+_LINEAR = (*_CONVOLUTIONS, *_DEPTHWISE, keras.layers.Dense)
+
+# Pools by rank of the tensor and kind of squeeze.
+_POOLS = {
+    (3, "mean"): keras.layers.GlobalAveragePooling1D,
+    (4, "mean"): keras.layers.GlobalAveragePooling2D,
+    (5, "mean"): keras.layers.GlobalAveragePooling3D,
+    (3, "max"): keras.layers.GlobalMaxPooling1D,
+    (4, "max"): keras.layers.GlobalMaxPooling2D,
+    (5, "max"): keras.layers.GlobalMaxPooling3D,
+}
+
+
+def fold(model: keras.Model, name: str | None = None) -> keras.Model:
+    """Returns the inference form of a functional model: the same outputs, less work.
+
+    - Batch norms that follow a convolution or a dense layer become part of it. The
+      arithmetic is in float64.
+    - Dropout goes.
+    - `SqueezeExcite` becomes pool, dense, dense and multiply, layers of Keras that
+      every converter knows. Behind a pointwise convolution the pool moves before it
+      where that has fewer channels: with `y = W x + b` the mean over all positions is
+      `mean(y) = W mean(x) + b`, and the first dense layer, merged with it, computes
+      `W1 mean(y) + b1 = (W1 W) mean(x) + (W1 b + b1)`. The gate is then ready before
+      `y` is.
+
+    Only where that is exact: one call of each layer, nothing else that takes what lies
+    between them. Everything else stays as it is, gates of other kinds too.
+
+    Args:
+        model: A functional model, or a built `keras.Sequential` model. It stays as it
+            is.
+        name: Name of the result. Defaults to the name of the model.
+
+    Returns:
+        A model of the class of `model` (a functional model for a Sequential one), not
+        compiled. It is for inference: the statistics that training would change are
+        not there any more.
+
+    Raises:
+        ValueError: If the model is not functional.
+
+    Example:
+
+    ```python
+    model = create_model("se_resnet50", weights="timm/seresnet50.a1_in1k")
+    small = fold(model)
+    small.save("inference.keras")
+    ```
+    """
+    graph = Graph(model)
+    weights = _Weights(graph)
+    for layer in list(graph.operations):
+        _fold_dropout(graph, layer)
+    for layer in list(graph.operations):
+        _fold_batch_norm(graph, weights, layer)
+    for layer in list(graph.operations):
+        _fold_squeeze_excite(graph, weights, layer)
+    return graph.build(name, weights=weights.changed)
+
+
+class _Weights:
+    """Kernels and biases in float64: those of the model, or what became of them."""
+
+    def __init__(self, graph: Graph):
+        self._graph = graph
+        self.changed = {}
+
+    def kernel_and_bias(self, name: str):
+        """Returns the kernel of a linear layer, and its bias or zeros."""
+        layer = self._graph.operations[name]
+        arrays = self.changed.get(name) or [
+            np.asarray(array, "float64") for array in layer.get_weights()
+        ]
+        kernel = arrays[0]
+        outputs = kernel.shape[-1]
+        if isinstance(layer, _DEPTHWISE):
+            outputs *= kernel.shape[-2]
+        return kernel, arrays[1] if len(arrays) > 1 else np.zeros(outputs)
+
+    def set(self, name: str, kernel, bias):
+        """Gives a layer of the model another kernel, and a bias."""
+        self._graph.configure(name, use_bias=True)
+        self.changed[name] = [kernel, bias]
+
+
+def _fold_dropout(graph, name):
+    if isinstance(graph.operations[name], keras.layers.Dropout):
+        graph.bypass(name)
+
+
+def _fold_batch_norm(graph, weights, name):
+    norm = graph.operations[name]
+    if not isinstance(norm, keras.layers.BatchNormalization):
+        return
+    before = _linear_before(graph, name)
+    if before is None:
+        return
+    layer = graph.operations[before]
+    if _axis(norm.axis, graph, before) != _axis(_channel_axis(layer), graph, before):
+        return
+    if len(graph.consumers(Ref(before))) > 1 or Ref(before) in graph.outputs:
+        return
+    mean, variance = (
+        np.asarray(keras.ops.convert_to_numpy(value), "float64")
+        for value in (norm.moving_mean, norm.moving_variance)
+    )
+    scale = 1 / np.sqrt(variance + norm.epsilon)
+    shift = np.zeros_like(mean)
+    if norm.scale:
+        scale = scale * keras.ops.convert_to_numpy(norm.gamma)
+    if norm.center:
+        shift = shift + keras.ops.convert_to_numpy(norm.beta)
+    kernel, bias = weights.kernel_and_bias(before)
+    by_channel = scale
+    if isinstance(layer, _DEPTHWISE):
+        by_channel = scale.reshape(kernel.shape[-2:])
+    weights.set(before, kernel * by_channel, (bias - mean) * scale + shift)
+    graph.bypass(name)
+
+
+def _fold_squeeze_excite(graph, weights, name):
+    gate = graph.operations[name]
+    if not isinstance(gate, SqueezeExcite) or graph.calls(name) != 1:
+        return
+    ((source,),) = graph.inputs(name)
+    squeezed = source
+    kernel1, bias1 = _dense_weights(gate.fc1)
+    before = _linear_before(graph, name)
+    if (
+        before is not None
+        and gate.squeeze == "mean"
+        and _is_pointwise(graph.operations[before])
+        and graph.operations[before].data_format == gate.data_format
+    ):
+        kernel, bias = weights.kernel_and_bias(before)
+        kernel = kernel.reshape(kernel.shape[-2:])
+        if kernel.shape[0] < kernel.shape[1]:
+            ((squeezed,),) = graph.inputs(before)
+            kernel1, bias1 = kernel @ kernel1, bias @ kernel1 + bias1
+
+    rank = len(graph.spec(source).shape)
+    settings = {"dtype": gate.dtype_policy}
+    pool = _POOLS[rank, gate.squeeze](
+        data_format=gate.data_format, name=f"{name}_squeeze", **settings
+    )
+    x = graph.call(pool, squeezed)
+    for part, (kernel, bias), activation in (
+        ("fc1", (kernel1, bias1), gate.activation),
+        ("fc2", _dense_weights(gate.fc2), gate.gate_activation),
+    ):
+        dense = keras.layers.Dense(
+            kernel.shape[1], activation, name=f"{name}_{part}", **settings
+        )
+        x = graph.call(dense, x)
+        weights.changed[dense.name] = [kernel, bias]
+    ones = (1,) * (rank - 2)
+    channels = weights.changed[f"{name}_fc2"][1].size
+    shape = (
+        (channels, *ones)
+        if gate.data_format == "channels_first"
+        else (
+            *ones,
+            channels,
+        )
+    )
+    reshape = keras.layers.Reshape(shape, name=f"{name}_gate", **settings)
+    x = graph.call(reshape, x)
+    multiply = keras.layers.Multiply(name=f"{name}_scale", **settings)
+    graph.replace(Ref(name), Ref(multiply.name))
+    graph.call(multiply, [source, x])
+    graph.remove(name)
+
+
+def _dense_weights(layer):
+    kernel = np.asarray(keras.ops.convert_to_numpy(layer.kernel), "float64")
+    if layer.bias is None:
+        return kernel, np.zeros(kernel.shape[-1])
+    return kernel, np.asarray(keras.ops.convert_to_numpy(layer.bias), "float64")
+
+
+def _linear_before(graph, name) -> str | None:
+    """Returns the linear layer before one, if each of the two is called once."""
+    if graph.calls(name) != 1:
+        return None
+    ((source, *others),) = graph.inputs(name)
+    layer = graph.operations.get(source.operation)
+    if others or not isinstance(layer, _LINEAR) or graph.calls(source.operation) != 1:
+        return None
+    if type(layer).__module__.split(".")[0] != "keras" or (
+        layer.activation is not keras.activations.linear
+    ):
+        return None
+    return source.operation
+
+
+def _is_pointwise(layer) -> bool:
+    return (
+        isinstance(layer, _CONVOLUTIONS)
+        and set(layer.kernel_size) == {1}
+        and set(layer.strides) == {1}
+        and layer.groups == 1
+    )
+
+
+def _channel_axis(layer) -> int:
+    return 1 if getattr(layer, "data_format", None) == "channels_first" else -1
+
+
+def _axis(axis, graph, name) -> int:
+    """Returns an axis counted from the front."""
+    return axis % len(graph.spec(Ref(name)).shape)

@@ -1,0 +1,245 @@
+"""The inference form: the same outputs, and the work that is gone."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from se_keras import SqueezeExcite, fold
+from se_keras.layers import EffectiveSqueezeExcite
+from se_keras.layers.gate import Gate
+from tests.graph.tools import arguments, outputs, randomize
+from tests.helpers import relative_error
+from tests.models.test_every_network import NETWORKS, each, small_images
+from tests.models.test_every_network import network as network
+from tests.models.tools import outputs as network_outputs
+
+
+def kinds(model):
+    return [type(layer).__name__ for layer in model.layers]
+
+
+def assert_same_outputs(folded, model, tolerance=1e-6):
+    inputs = arguments(folded)
+    for actual, expected in zip(
+        outputs(folded, inputs), outputs(model, inputs), strict=True
+    ):
+        assert relative_error(actual, expected) < tolerance
+
+
+@each(NETWORKS)
+def test_networks(network):
+    network.layers[-1].activation = keras.activations.linear
+    folded = fold(network)
+    x = small_images(network)
+    expected = network_outputs(network, x)
+    assert relative_error(expected[0], expected[1]) > 0.02
+    assert relative_error(network_outputs(folded, x), expected) < 1e-5
+    assert not any(isinstance(layer, Gate) for layer in folded.layers)
+    assert folded.preprocessing == network.preprocessing
+    norms = [x for x in folded.layers if isinstance(x, layers.BatchNormalization)]
+    # Pre-activation: some norms follow an addition, not a convolution.
+    assert not norms or "preact" in norms[0].name or "shuffle" in network.name
+
+
+LINEAR = [
+    (layers.Conv1D(4, 3, strides=2), (11, 6)),
+    (layers.Conv2D(6, 3, padding="same", groups=2, use_bias=False), (9, 8, 4)),
+    (layers.Conv2D(6, 3, dilation_rate=2), (9, 8, 4)),
+    (layers.Conv3D(4, 2), (5, 6, 7, 2)),
+    (layers.DepthwiseConv2D(3, depth_multiplier=2), (9, 8, 4)),
+    (layers.DepthwiseConv2D(3, use_bias=False), (9, 8, 4)),
+    (layers.DepthwiseConv1D(3), (9, 4)),
+    (layers.Dense(5), (7,)),
+    (layers.Dense(5, use_bias=False), (6, 7)),
+]
+
+
+@pytest.mark.parametrize(("layer", "shape"), LINEAR)
+@pytest.mark.parametrize("settings", [{}, {"center": False, "scale": False}])
+def test_batch_norm_becomes_part_of_a_linear_layer(layer, shape, settings):
+    layer = type(layer).from_config(layer.get_config())
+    model = keras.Sequential(
+        [
+            keras.Input(shape),
+            layer,
+            layers.BatchNormalization(epsilon=0.01, **settings),
+            layers.ReLU(),
+        ]
+    )
+    folded = fold(randomize(model))
+    assert kinds(folded) == ["InputLayer", type(layer).__name__, "ReLU"]
+    assert_same_outputs(folded, model)
+
+
+def branches(kind):
+    """Returns a model with a batch norm that cannot be folded, for one reason each."""
+    image = keras.Input((8, 8, 3))
+    conv = layers.Conv2D(4, 3, activation="relu" if kind == "activation" else None)
+    norm = layers.BatchNormalization(axis=1 if kind == "axis" else -1)
+    x = conv(image)
+    y = norm(x)
+    results = [y]
+    if kind == "output":
+        results.append(x)
+    if kind == "consumer":
+        results.append(layers.ReLU()(x))
+    if kind == "shared convolution":
+        results.append(conv(image + 1))
+    if kind == "shared norm":
+        results.append(norm(layers.Conv2D(4, 3)(image)))
+    return randomize(keras.Model(image, results))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "activation",
+        "axis",
+        "consumer",
+        "output",
+        "shared convolution",
+        "shared norm",
+    ],
+)
+def test_batch_norm_stays_where_folding_would_change_something(kind):
+    model = branches(kind)
+    folded = fold(model)
+    assert "BatchNormalization" in kinds(folded)
+    assert_same_outputs(folded, model)
+
+
+def gated(*before, shape=(9, 8, 4), **arguments):
+    return randomize(
+        keras.Sequential(
+            [
+                keras.Input(shape),
+                *before,
+                SqueezeExcite(ratio=2, name="se", **arguments),
+            ]
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("layer", "moves"),
+    [
+        (layers.Conv2D(16, 1), True),
+        (layers.Conv2D(16, 1, use_bias=False), True),
+        (layers.Conv2D(2, 1), False),  # more channels before it than after
+        (layers.Conv2D(16, 3, padding="same"), False),
+        (layers.Conv2D(16, 1, strides=2), False),
+        (layers.Conv2D(16, 1, groups=2), False),
+        (layers.Conv2D(16, 1, activation="relu"), False),
+    ],
+)
+def test_squeeze_moves_before_a_pointwise_convolution(layer, moves):
+    model = gated(type(layer).from_config({**layer.get_config(), "name": "conv"}))
+    folded = fold(model)
+    pool = folded.get_layer("se_squeeze")
+    assert (pool.input is folded.input) == moves
+    assert_same_outputs(folded, model)
+
+
+def test_squeeze_moves_when_the_batch_norm_between_is_gone():
+    model = gated(layers.Conv2D(16, 1), layers.BatchNormalization())
+    folded = fold(model)
+    assert folded.get_layer("se_squeeze").input is folded.input
+    assert_same_outputs(folded, model)
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (9, 8, 4), (5, 6, 7, 4)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"squeeze": "max"},
+        {"use_bias": False, "activation": "tanh"},
+        {"gate_activation": "hard_sigmoid"},
+    ],
+)
+def test_squeeze_excite_becomes_layers_of_keras(shape, arguments):
+    model = gated(shape=shape, **arguments)
+    folded = fold(model)
+    assert all(type(x).__module__.startswith("keras.") for x in folded.layers)
+    assert_same_outputs(folded, model)
+
+
+def test_channels_first():
+    model = gated(shape=(4, 9, 8), data_format="channels_first")
+    assert_same_outputs(fold(model), model)
+
+
+def test_other_gates_stay():
+    model = randomize(
+        keras.Sequential([keras.Input((8, 8, 4)), EffectiveSqueezeExcite()])
+    )
+    folded = fold(model)
+    assert kinds(folded)[-1] == "EffectiveSqueezeExcite"
+    assert_same_outputs(folded, model)
+
+
+def test_a_shared_gate_stays():
+    image = keras.Input((8, 8, 4))
+    gate = SqueezeExcite(ratio=2)
+    model = randomize(keras.Model(image, [gate(image), gate(image * 2)]))
+    folded = fold(model)
+    assert "SqueezeExcite" in kinds(folded)
+    assert_same_outputs(folded, model)
+
+
+def test_dropout_goes():
+    model = keras.Sequential([keras.Input((4,)), layers.Dropout(0.5), layers.Dense(2)])
+    assert kinds(fold(model)) == ["InputLayer", "Dense"]
+
+
+def test_the_model_stays_as_it_is():
+    model = gated(layers.Conv2D(16, 1), layers.BatchNormalization())
+    before = [np.array(w) for w in model.get_weights()]
+    fold(model)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_statistics_far_from_one_keep_their_digits():
+    """Against float64 arithmetic, where float32 folding would lose digits."""
+    rng = np.random.default_rng(0)
+    model = keras.Sequential(
+        [keras.Input((4, 4, 8)), layers.Conv2D(8, 1), layers.BatchNormalization()]
+    )
+    conv, norm = model.layers
+    kernel = rng.normal(size=(1, 1, 8, 8))
+    statistics = [
+        rng.uniform(0.1, 2, 8),
+        rng.normal(size=8),
+        rng.normal(0, 100, 8),
+        np.exp(rng.uniform(-12, 12, 8)),
+    ]
+    conv.set_weights([kernel, rng.normal(size=8)])
+    norm.set_weights(statistics)
+    folded = fold(model)
+    kernel, bias = (np.asarray(w, "float64") for w in conv.get_weights())
+    gamma, beta, mean, variance = (np.asarray(w, "float64") for w in norm.get_weights())
+    scale = gamma / np.sqrt(variance + norm.epsilon)
+    actual = folded.layers[-1].get_weights()
+    np.testing.assert_array_equal(actual[0], (kernel * scale).astype("float32"))
+    np.testing.assert_array_equal(
+        actual[1], ((bias - mean) * scale + beta).astype("float32")
+    )
+
+
+def test_it_comes_back_from_a_file_without_this_package(tmp_path):
+    model = gated(layers.Conv2D(16, 1), layers.BatchNormalization())
+    folded = fold(model, name="inference")
+    assert folded.name == "inference"
+    folded.save(tmp_path / "m.keras")
+    assert_same_outputs(keras.models.load_model(tmp_path / "m.keras"), model)
+
+
+def test_a_model_without_a_graph():
+    class Subclassed(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(ValueError, match="functional or a Sequential"):
+        fold(Subclassed())
