@@ -213,13 +213,22 @@ class _Epoch:
             image = tf.cast(tf.round(image), tf.uint8)
         else:
             image = normalize(image, record)
-        draws = draw_operations(
-            tf.random.experimental.stateless_fold_in(seed, OPERATIONS),
-            config.operations,
-            config.magnitude,
-            config.magnitude_std,
+        return (
+            image,
+            label,
+            name,
+            good,
+            self._draw_operations(seed),
+            draw_hole(seed, config, record),
         )
-        return image, label, name, good, draws, draw_hole(seed, config, record)
+
+    def _draw_operations(self, seed):
+        config = self.augmentation
+        if not config.operations:
+            return tf.zeros((0, 3))
+        seed = tf.random.experimental.stateless_fold_in(seed, OPERATIONS)
+        strength = config.magnitude, config.magnitude_std
+        return draw_operations(seed, config.operations, *strength)
 
     def finish(self, step, batch):
         """Does to a batch what is fast only on many images, or needs them all."""

@@ -315,6 +315,14 @@ def _apply(entry, attention, se_arguments, data_format, dtype):
     return apply_layer(make, data_format, dtype)
 
 
+def _check_drop_path(drop_path, network):
+    if drop_path and not any(x.name.endswith("_drop_path") for x in network.layers):
+        raise ValueError(
+            f"Model {network.name!r} has no residual blocks whose branch could be left "
+            f"out. Received: drop_path={drop_path}"
+        )
+
+
 def _stages(stages):
     """Returns the numbers of the stages as a tuple, or `None` for all."""
     if stages is None:
@@ -328,14 +336,6 @@ def _stages(stages):
             f"Received: stages={stages!r}"
         )
     return numbers_of
-
-
-def _check_drop_path(drop_path, network):
-    if drop_path and not any(x.name.endswith("_drop_path") for x in network.layers):
-        raise ValueError(
-            f"Model {network.name!r} has no residual blocks whose branch could be left "
-            f"out. Received: drop_path={drop_path}"
-        )
 
 
 def _options(entry, output_stride):

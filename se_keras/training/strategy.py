@@ -181,7 +181,8 @@ def naming_lost_workers(strategy: tf.distribute.Strategy):
         found = {(job, int(index)) for job, index in _TASK.findall(str(error))} - {own}
         cluster = resolver.cluster_spec().as_dict()
         lost = [f"{job} {i} at {cluster[job][i]}" for job, i in sorted(found)]
-        reason = " ".join(str(error).splitlines()[-3:])
+        # What follows is advice for programs that cannot go on.
+        reason = " ".join(str(error).splitlines()[-3:]).split(" The error could")[0]
         raise WorkerLostError(
             f"Lost {' and '.join(lost) or 'another worker'}: {reason} "
             "Start all workers again: they go on from the last checkpoint"
@@ -227,7 +228,12 @@ def distribute_share(strategy: tf.distribute.Strategy, share: tf.data.Dataset):
 
 def share_state(strategy: tf.distribute.Strategy, variables) -> None:
     """Gives all workers the chief's values of some variables."""
+    # One call packs its tensors together, which have to be of one type then.
+    for dtype in sorted({v.dtype for v in variables}):
+        _share_alike(strategy, [v for v in variables if v.dtype == dtype])
 
+
+def _share_alike(strategy, variables):
     @tf.function
     def values():
         return strategy.run(

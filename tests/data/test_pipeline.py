@@ -26,6 +26,7 @@ from tests.helpers import ROOT
 # Nothing is done to an image: it can be recognised in a batch.
 PIXELS = Preprocessing((8, 8), 1.0, mean=(0.0,), std=(1 / 255,))
 UNTOUCHED = Augmentation(crop="padded", padding=0, flip=False)
+MIXED = dataclasses.replace(UNTOUCHED, mixup=0.2, cutmix=1.0)
 
 
 def training(source, record=PIXELS, config=UNTOUCHED, seed=0, epoch=0, batch_size=64):
@@ -98,12 +99,11 @@ def test_an_epoch_from_a_step_on(digits, monkeypatch):
     assert images.shape == (8, 8, 8, 1)
     assert (images.dtype, labels.dtype, labels.shape) == ("float32", "float32", (8, 10))
     monkeypatch.setattr(tf.data, "AUTOTUNE", 3)
-    for first_step in (2, 5):
-        rest = batches(first_step=first_step)
-        assert len(rest) == 5 - first_step
-        for expected, actual in zip(whole[first_step:], rest, strict=True):
-            np.testing.assert_array_equal(expected[0], actual[0])
-            np.testing.assert_array_equal(expected[1], actual[1])
+    rest = batches(first_step=2)
+    assert len(rest) == 3
+    for expected, actual in zip(whole[2:], rest, strict=True):
+        np.testing.assert_array_equal(expected[0], actual[0])
+        np.testing.assert_array_equal(expected[1], actual[1])
 
 
 class _Few:
@@ -122,8 +122,9 @@ class _Few:
         return self._source.named_records(split).take(43)
 
 
-@pytest.mark.parametrize("workers", [2, 4])
-@pytest.mark.parametrize("config", [UNTOUCHED, Augmentation(mixup=0.2, cutmix=1.0)])
+@pytest.mark.parametrize(
+    ("workers", "config"), [(2, MIXED), (4, MIXED), (4, UNTOUCHED)]
+)
 def test_shards_of_training(workers, config, digits):
     """Together they are the batches of one worker, mixtures included."""
     source = _Few(digits)
@@ -150,7 +151,7 @@ def test_shards_of_training(workers, config, digits):
         assert actual == expected
 
 
-@pytest.mark.parametrize(("workers", "batch_size"), [(2, 64), (4, 96), (3, 6)])
+@pytest.mark.parametrize(("workers", "batch_size"), [(4, 96), (3, 6)])
 def test_shards_of_evaluation(workers, batch_size, digits):
     shards = [
         [
