@@ -123,7 +123,7 @@ def find_bad_images(source: ImageSource, split: str, limit: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def as_usage_errors(source: ImageSource):
+def naming_bad_images(source: ImageSource):
     """Turns the failure of a pipeline on a bad record into one line for a user.
 
     TensorFlow's decoders do not say which record they met. To carry a name to the
