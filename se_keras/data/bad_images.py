@@ -14,6 +14,7 @@ from se_keras.errors import UsageError
 POLICIES = ("fail", "skip")
 
 MESSAGE = "Expected an image and a label of the data set. Received"
+DECODERS = re.compile("DecodeImage|Jpeg")  # nodes that an error comes from
 NAMED = 5  # bad records that an error names
 
 
@@ -145,6 +146,8 @@ def naming_bad_images(source: ImageSource):
             text = error.message[start:].split("\n")[0]
             text = " ".join(re.split(r"[\[\] ]+", text)).strip()
             raise UsageError(text) from error
+        if not DECODERS.search(error.message):
+            raise  # not worth the minutes of a search
         names = []
         for split in (source.evaluation_split, source.train_split):
             names += find_bad_images(source, split, NAMED - len(names))

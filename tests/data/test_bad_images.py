@@ -125,9 +125,13 @@ def test_fail_names_the_record_of_tfds(tmp_path):
     assert "train" in names[0]
 
 
-def test_other_errors_pass(folder):
+@pytest.mark.parametrize("message", ["something else", "{{node DecodeImage}}"])
+def test_other_errors_pass(message, folder):
+    """Those of other nodes at once, those of a decoder if nothing is found."""
     source = open_source(f"folder:{folder}")
-    error = tf.errors.InvalidArgumentError(None, None, "something else")
+    if "node" not in message:
+        damage(folder, "train", 3)
+    error = tf.errors.InvalidArgumentError(None, None, message)
     with pytest.raises(tf.errors.InvalidArgumentError) as raised:  # noqa: SIM117
         with naming_bad_images(source):
             raise error
