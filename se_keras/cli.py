@@ -282,7 +282,7 @@ COMMANDS = {
     ),
     "data": Command(
         data,
-        "what a network sees: augmented training images as a PNG, and images a second",
+        "a sheet of training images as a PNG, and images a second",
         {
             "--dataset": {"help": "data set of TFDS, digits, or folder:PATH"},
             "--data_dir": {"help": "where TFDS data sets are"},

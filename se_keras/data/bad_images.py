@@ -14,6 +14,7 @@ from se_keras.errors import UsageError
 POLICIES = ("fail", "skip")
 
 MESSAGE = "Expected an image and a label of the data set. Received"
+DECODERS = re.compile("DecodeImage|Jpeg")  # nodes that an error comes from
 NAMED = 5  # bad records that an error names
 
 
@@ -123,7 +124,7 @@ def find_bad_images(source: ImageSource, split: str, limit: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def as_usage_errors(source: ImageSource):
+def naming_bad_images(source: ImageSource):
     """Turns the failure of a pipeline on a bad record into one line for a user.
 
     TensorFlow's decoders do not say which record they met. To carry a name to the
@@ -145,6 +146,8 @@ def as_usage_errors(source: ImageSource):
             text = error.message[start:].split("\n")[0]
             text = " ".join(re.split(r"[\[\] ]+", text)).strip()
             raise UsageError(text) from error
+        if not DECODERS.search(error.message):
+            raise  # not worth the minutes of a search
         names = []
         for split in (source.evaluation_split, source.train_split):
             names += find_bad_images(source, split, NAMED - len(names))

@@ -59,7 +59,7 @@ def training_batches(
         first_step: Batches to leave out at the start. The others are those of an
             undisturbed epoch; images of the former are read and not decoded.
         on_bad_image: `"fail"` raises an error with the record's name, see
-            `bad_images.as_usage_errors`; `"skip"` puts the next good image of the
+            `naming_bad_images`; `"skip"` puts the next good image of the
             batch in its place.
         bad_images: Gets the names of the records that are skipped.
         shard: Number of this worker and number of workers. A worker decodes only its
@@ -125,7 +125,7 @@ def evaluation_batches(
         record: What the network expects.
         batch_size: Images of a batch, over all replicas.
         on_bad_image: `"fail"` raises an error with the record's name, see
-            `bad_images.as_usage_errors`; `"skip"` gives the image the weight 0.
+            `naming_bad_images`; `"skip"` gives the image the weight 0.
         bad_images: Gets the names of the records that are skipped.
         shard: Number of this worker and number of workers. A worker decodes only its
             part of the images; all workers have the same number of batches.

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from se_keras.data.augmentation import Augmentation
-from se_keras.data.bad_images import BadImages, as_usage_errors
+from se_keras.data.bad_images import BadImages, naming_bad_images
 from se_keras.data.pipeline import training_batches
 from se_keras.data.sources import ImageSource
 from se_keras.errors import UsageError
@@ -80,7 +80,7 @@ def write_contact_sheet(
         epoch=0,
         on_bad_image=on_bad_image,
     )
-    with as_usage_errors(source):
+    with naming_bad_images(source):
         images, _ = next(iter(batches))
     try:
         with replacing(path) as temporary:
@@ -142,7 +142,7 @@ def measure(
         unit_name="image",
     )
     images = 0
-    with as_usage_errors(source):
+    with naming_bad_images(source):
         iterator = iter(batches)
         next(iterator)
         started = time.monotonic()

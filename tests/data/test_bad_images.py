@@ -14,7 +14,7 @@ from se_keras.data import (
     open_source,
     training_batches,
 )
-from se_keras.data.bad_images import as_usage_errors
+from se_keras.data.bad_images import naming_bad_images
 from se_keras.errors import UsageError
 from se_keras.models import Preprocessing
 from tests.data.images import encode, photo
@@ -78,7 +78,7 @@ def test_fail_names_the_file(kind, augmentation, folder):
     source = open_source(f"folder:{folder}")
     (path,) = damage(folder, "train", 7, content=DAMAGED[kind])
     message = f"Received damaged ones in folder:.*: {re.escape(path)}$"
-    with pytest.raises(UsageError, match=message), as_usage_errors(source):
+    with pytest.raises(UsageError, match=message), naming_bad_images(source):
         list(training(folder, augmentation=augmentation))
 
 
@@ -88,7 +88,7 @@ def test_fail_names_more_than_one(folder):
     batches = evaluation_batches(source, RECORD, batch_size=5)
     with (
         pytest.raises(UsageError, match="and perhaps more") as failure,
-        as_usage_errors(source),
+        naming_bad_images(source),
     ):
         list(batches)
     assert sum(path in str(failure.value) for path in paths) == 5
@@ -120,16 +120,20 @@ def test_fail_names_the_record_of_tfds(tmp_path):
     ]
     batches = training_batches(source, RECORD, UNTOUCHED, batch_size=3, seed=0, epoch=0)
     with pytest.raises(UsageError, match=f"in broken: {names[0]}$"):  # noqa: SIM117
-        with as_usage_errors(source):
+        with naming_bad_images(source):
             list(batches)
     assert "train" in names[0]
 
 
-def test_other_errors_pass(folder):
+@pytest.mark.parametrize("message", ["something else", "{{node DecodeImage}}"])
+def test_other_errors_pass(message, folder):
+    """Those of other nodes at once, those of a decoder if nothing is found."""
     source = open_source(f"folder:{folder}")
-    error = tf.errors.InvalidArgumentError(None, None, "something else")
+    if "node" not in message:
+        damage(folder, "train", 3)
+    error = tf.errors.InvalidArgumentError(None, None, message)
     with pytest.raises(tf.errors.InvalidArgumentError) as raised:  # noqa: SIM117
-        with as_usage_errors(source):
+        with naming_bad_images(source):
             raise error
     assert raised.value is error
 
@@ -170,7 +174,7 @@ def test_a_batch_without_good_images(folder):
     source = open_source(f"folder:{folder}")
     damage(folder, "train", *range(COUNT))
     with pytest.raises(UsageError, match="a batch of bad ones"):  # noqa: SIM117
-        with as_usage_errors(source):
+        with naming_bad_images(source):
             list(training(folder, on_bad_image="skip"))
 
 
@@ -220,7 +224,7 @@ def test_labels_that_are_no_class(folder):
     ):
         message = r"Received: .*/b/(03|07|11)\.png with the label 1$"
         with pytest.raises(UsageError, match=message):  # noqa: SIM117
-            with as_usage_errors(source):
+            with naming_bad_images(source):
                 list(batches)
     bad = BadImages()
     skipping = training_batches(
