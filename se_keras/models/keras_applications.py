@@ -29,6 +29,7 @@ stem of Inception-v4, which would cost about 9.3 billion: it has 10, 20 and 10 b
 
 import dataclasses
 import functools
+import os
 import re
 import warnings
 from collections.abc import Callable
@@ -36,9 +37,11 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from se_keras.errors import UsageError
 from se_keras.layers import BatchNormalization, SqueezeExcite
 from se_keras.models.attention import Attention
 from se_keras.models.blocks import Blocks, NetworkSpec
+from se_keras.models.input_channels import adapt_input_channels, adaptation
 from se_keras.models.preprocessing import Preprocessing
 from se_keras.models.registry import register
 
@@ -131,18 +134,13 @@ def load_imagenet(spec: ApplicationSpec, network: keras.Model) -> None:
     Args:
         spec: The network's spec.
         network: The network. A classifier of another size than the 1000 classes of
-            ImageNet keeps its weights, with a warning.
+            ImageNet keeps its weights, and a first convolution for another number of
+            channels gets them summed or repeated, each with a warning.
 
     Raises:
-        ValueError: If the network does not take colour images.
+        ValueError: If the weights are not there and cannot be downloaded.
     """
     layers = {layer.name: layer for layer in network.layers}
-    kernel = next(weight for weight in network.weights if len(weight.shape) == 4)
-    if kernel.shape[2] != CHANNELS:
-        raise ValueError(
-            "The weights 'imagenet' need images with 3 channels. "
-            f"Received: a network for images with {kernel.shape[2]}"
-        )
     classifier = layers.get(CLASSIFIER)
     if classifier is not None and classifier.units != CLASSES:
         warnings.warn(
@@ -152,7 +150,7 @@ def load_imagenet(spec: ApplicationSpec, network: keras.Model) -> None:
         )
         classifier = None
     layers[CLASSIFIER] = classifier
-    source = spec.network(weights="imagenet")
+    source = _with_imagenet(spec)
     names = {**_stable_names(source), "conv_preds": CLASSIFIER}
     for layer in source.layers:
         twin = layers.get(names[layer.name])
@@ -160,10 +158,42 @@ def load_imagenet(spec: ApplicationSpec, network: keras.Model) -> None:
             _copy_weights(layer, twin)
 
 
+def _with_imagenet(spec):
+    """Returns Keras's network with its weights, which are downloaded to its cache."""
+    try:
+        return spec.network(weights="imagenet")
+    except Exception as error:
+        # Keras raises nothing more special.
+        failure = re.match(r"URL fetch failure on (\S+): (.*)", str(error), re.DOTALL)
+        if not failure:
+            raise
+        address, reason = failure.groups()
+        folder = os.environ.get("KERAS_HOME", os.path.join("~", ".keras"))
+        path = os.path.join(folder, "models", address.rpartition("/")[2])
+        raise UsageError(
+            f"Expected a connection to download the weights 'imagenet' ({reason}). "
+            f"Download {address} where there is one, and put it at {path}. "
+            "Received: weights='imagenet'"
+        ) from error
+
+
 def _copy_weights(source, target) -> None:
-    # Only those of `conv_preds` have another shape.
-    shapes = [weight.shape for weight in target.weights]
-    target.set_weights(list(map(np.reshape, source.get_weights(), shapes)))
+    arrays = source.get_weights()
+    shapes = [tuple(weight.shape) for weight in target.weights]
+    if _sees_colour(source) and shapes[0] != arrays[0].shape:
+        channels = shapes[0][2]
+        warnings.warn(
+            f"Layer {target.name!r}: {adaptation(CHANNELS, channels)}.", stacklevel=4
+        )
+        arrays[0] = adapt_input_channels(arrays[0], channels)
+    # Of the others only those of `conv_preds` have another shape.
+    target.set_weights(list(map(np.reshape, arrays, shapes)))
+
+
+def _sees_colour(layer) -> bool:
+    """Whether a layer is the first convolution: no other has three channels."""
+    kernel = layer.weights[0]
+    return len(kernel.shape) == 4 and kernel.shape[2] == CHANNELS
 
 
 # The preprocessing of keras.applications with mode "tf": pixels in -1..1.

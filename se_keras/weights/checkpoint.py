@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import io
 import json
+import os
 import pathlib
 import zipfile
 from collections.abc import Callable, Mapping
@@ -60,11 +61,12 @@ class Checkpoint:
 
 
 @contextlib.contextmanager
-def open_file(path: pathlib.Path):
+def open_file(path: str | pathlib.Path):
     """Gives the `Checkpoint` of a file, which is open until the end.
 
     Args:
-        path: Path of a file whose name ends like a key of `READERS`.
+        path: Path of a file whose name ends like a key of `READERS`; `~` is the home
+            of the user.
 
     Raises:
         ValueError: If there is no such file, its kind is unknown or it cannot be read.
@@ -76,9 +78,11 @@ def open_file(path: pathlib.Path):
             f"{tuple(READERS)}, a state dict, or a name such as "
             f"'timm/seresnet50.a1_in1k'. Received: {str(path)!r}"
         )
+    path = pathlib.Path(os.path.expanduser(path))
     if not path.is_file():
+        there = "this is a folder" if path.is_dir() else "there is none"
         raise UsageError(
-            f"Expected a file of weights, and there is none. Received: {str(path)!r}"
+            f"Expected a file of weights, and {there}. Received: {str(path)!r}"
         )
     with contextlib.ExitStack() as stack:
         yield READERS[suffix](path, stack)
@@ -106,7 +110,8 @@ def from_state_dict(state: Mapping, source: str = "a state dict") -> Checkpoint:
 
 # Where training scripts put the weights, in the order in which timm looks.
 _STATE_DICTS = ("state_dict_ema", "model_ema", "state_dict", "model")
-_WRAPPERS = ("module.", "_orig_mod.")
+# What DataParallel, torch.compile and Lightning put before the names of the network.
+_WRAPPERS = ("module.", "_orig_mod.", "model.")
 
 
 def state_dict_of(checkpoint) -> Mapping[str, object]:
@@ -117,6 +122,7 @@ def state_dict_of(checkpoint) -> Mapping[str, object]:
             timm's and torchvision's scripts write it. Where there is one of averaged
             weights, it is taken.
     """
+    pickles.refuse_unknown(checkpoint)
     if not isinstance(checkpoint, Mapping):
         raise UsageError(
             "Expected a state dict, from names to tensors. "
@@ -126,11 +132,11 @@ def state_dict_of(checkpoint) -> Mapping[str, object]:
         if isinstance(checkpoint.get(name), Mapping):
             checkpoint = checkpoint[name]
             break
-    # DataParallel and torch.compile put their names before those of the network.
-    for prefix in _WRAPPERS:
-        if checkpoint and all(str(key).startswith(prefix) for key in checkpoint):
-            checkpoint = {k.removeprefix(prefix): v for k, v in checkpoint.items()}
+    # One may be in another.
+    while prefix := _wrapper(checkpoint):
+        checkpoint = {k.removeprefix(prefix): v for k, v in checkpoint.items()}
     for key, value in checkpoint.items():
+        pickles.refuse_unknown(value)
         if not isinstance(key, str) or not hasattr(value, "shape"):
             raise UsageError(
                 "Expected a state dict, from names to tensors. "
@@ -139,15 +145,29 @@ def state_dict_of(checkpoint) -> Mapping[str, object]:
     return checkpoint
 
 
+def _wrapper(state):
+    """Returns what stands before all keys of a state dict, or `None`."""
+    prefixes = (p for p in _WRAPPERS if all(str(key).startswith(p) for key in state))
+    return next(prefixes, None) if state else None
+
+
 def _timm_keys(arrays):
     return TimmKeys(legacy=any(key.startswith("layer0.") for key in arrays))
 
 
 def _to_numpy(value):
-    if hasattr(value, "detach"):
-        # A tensor of PyTorch; NumPy has no bfloat16 that it would convert to.
-        value = value.detach().cpu().float()
-    return np.asarray(value)
+    if not hasattr(value, "detach"):
+        return np.asarray(value)
+    # A tensor of PyTorch; NumPy has no bfloat16 that it would convert to. The others
+    # keep their type, which is looked at later.
+    value = value.detach().cpu()
+    try:
+        return (value.float() if value.is_floating_point() else value).numpy()
+    except (TypeError, RuntimeError) as error:
+        raise UsageError(
+            "Expected tensors that NumPy can have, dense and of floating-point "
+            f"numbers. Received: {value.dtype} ({error})"
+        ) from error
 
 
 def _read_safetensors(path, stack):
@@ -195,8 +215,7 @@ def _info_beside(path):
     info, config = WeightsInfo(str(path)), path.with_name("config.json")
     if not config.is_file():
         return info
-    with _whole(config, "JSON", (OSError, ValueError, TypeError, AttributeError)):
-        return with_timm_config(info, json.loads(config.read_text()))
+    return with_timm_config(info, config)
 
 
 # What zipfile and h5py raise for a damaged file.

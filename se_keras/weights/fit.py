@@ -1,12 +1,13 @@
 """Which weight of a file goes where, and what is in the way."""
 
 import dataclasses
-import math
+import itertools
 
 import keras
 import numpy as np
 
 from se_keras.errors import UsageError
+from se_keras.models.input_channels import adapt_input_channels, adaptation
 from se_keras.weights import inventory
 from se_keras.weights.checkpoint import Checkpoint
 from se_keras.weights.inventory import CLASSIFIER, Inventory, Slot
@@ -77,10 +78,13 @@ class Fit:
 def fit(network: Inventory, checkpoint: Checkpoint) -> Fit:
     """Compares a file and a network by names and shapes.
 
-    A classifier may be missing on either side or have another number of classes, and
-    the images may have another number of channels.
+    A classifier may be missing on either side or have another number of classes, the
+    images may have another number of channels, and layers of somebody else may stand
+    in front of the network.
     """
     keys, arrays = checkpoint.keys, checkpoint.arrays
+    front = _front(network, checkpoint)
+    network = dataclasses.replace(network, slots=network.slots[len(front) :])
     by_key, unknown = {}, []
     for slot in network.slots:
         key = keys.key(slot, network.layers)
@@ -109,8 +113,27 @@ def fit(network: Inventory, checkpoint: Checkpoint) -> Fit:
         for key in arrays
         if key not in by_key and key not in left_out and not keys.is_counter(key)
     ]
+    if front:
+        names = tuple(slot.path for slot in front)
+        skipped.insert(0, Note(names, "in front of the network, keep their values"))
     found = pairs, skipped, adapted, missing, unexpected, misshapen
     return Fit(*map(tuple, found), unknown=tuple(dict.fromkeys(unknown)))
+
+
+def _front(network, checkpoint):
+    """Returns the first weights, up to the network's, if they are not of a network.
+
+    Those are in layers that the file does not have, with names that no ResNet has.
+    """
+    keys, arrays, own = checkpoint.keys, checkpoint.arrays, TimmKeys()
+
+    def is_strange(slot):
+        in_file = keys.key(slot, network.layers) in arrays
+        return not in_file and own.key(slot, network.layers) is None
+
+    front = tuple(itertools.takewhile(is_strange, network.slots))
+    behind = network.slots[len(front) :]
+    return front if behind and behind[0].layer != CLASSIFIER else ()
 
 
 def converted(slot: Slot, key: str, checkpoint: Checkpoint) -> np.ndarray:
@@ -127,26 +150,6 @@ def converted(slot: Slot, key: str, checkpoint: Checkpoint) -> np.ndarray:
     return adapt_input_channels(array, slot.shape[2])
 
 
-def adapt_input_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
-    """Returns the kernel of a first convolution for another number of channels.
-
-    One channel gets the sum of all; more are repeated and scaled, so that the sum over
-    channels stays what it was.
-
-    Args:
-        kernel: `(height, width, channels, filters)`.
-        channels: Channels of the images.
-
-    Reference:
-        timm's `adapt_input_conv`.
-    """
-    source = kernel.shape[2]
-    if channels == 1:
-        return kernel.sum(axis=2, keepdims=True)
-    repeated = np.tile(kernel, (1, 1, math.ceil(channels / source), 1))
-    return repeated[:, :, :channels] * np.float32(source / channels)
-
-
 def fitting_networks(checkpoint: Checkpoint) -> list[str]:
     """Returns the names of the networks of the registry that a file fits."""
     keys = checkpoint.keys
@@ -161,6 +164,45 @@ def fitting_networks(checkpoint: Checkpoint) -> list[str]:
         if sum(slot.layer != CLASSIFIER for slot in network.slots) == count
         and same_traits(network, checkpoint)
         and not fit(network, checkpoint).problems
+    ]
+
+
+def with_named_network(checkpoint: Checkpoint) -> Checkpoint:
+    """Returns a checkpoint with the traits of the network that its config names.
+
+    A name that the arrays do not fit is left out, with a remark.
+    """
+    info, named = checkpoint.info, inventory.networks()
+    if checkpoint.traits or not info.networks:
+        return checkpoint
+    for name in info.networks:
+        network = named.get(name)
+        if (
+            network
+            and same_traits(network, checkpoint)
+            and not fit(network, checkpoint).problems
+        ):
+            return dataclasses.replace(checkpoint, traits=network.traits)
+    names = " and ".join(map(repr, info.networks))
+    remark = f"their config names {names}, which they do not fit; the name is not used"
+    info = dataclasses.replace(info, networks=(), remarks=(*info.remarks, remark))
+    return dataclasses.replace(checkpoint, info=info)
+
+
+def twins(network: Inventory, checkpoint: Checkpoint) -> list[str]:
+    """Returns the names of networks that a file fits, too, and that compute another.
+
+    Args:
+        network: A network that the file fits.
+        checkpoint: The file.
+    """
+    if checkpoint.traits:
+        return []
+    named = inventory.networks()
+    return [
+        name
+        for name in fitting_networks(checkpoint)
+        if named[name].traits != network.traits
     ]
 
 
@@ -209,11 +251,7 @@ def _differ_in_inputs(received, expected):
 
 
 def _adapted(slot, received):
-    channels = slot.shape[2]
-    how = "summed" if channels == 1 else "repeated and scaled"
-    return Note(
-        (slot.path,), f"{received} input channels in the file, {how} to {channels}"
-    )
+    return Note((slot.path,), adaptation(received, slot.shape[2]))
 
 
 def _first(items):

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import difflib
-import json
 import pathlib
 import re
 
@@ -16,6 +15,9 @@ from se_keras.weights.published import HUB, PUBLISHED, WeightsInfo
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
+
+# Seconds to wait for a first answer of the hub.
+TIMEOUT = 5
 
 
 def is_hub_name(source) -> bool:
@@ -65,7 +67,12 @@ def open_hub(source: str):
         _download(source, CONFIG_FILE)
     network = inventory.of_network(lookup(info.networks[0]))
     with open_file(path) as file:
-        beside = {k: v for k, v in vars(file.info).items() if v and k != "source"}
+        # The name says more than the config.
+        beside = {
+            field: value
+            for field, value in vars(file.info).items()
+            if value and field not in ("source", "networks")
+        }
         info = dataclasses.replace(info, **beside)
         yield dataclasses.replace(file, info=info, traits=network.traits)
 
@@ -86,12 +93,39 @@ def info_of(source: str, download: bool = True) -> WeightsInfo:
     if not download or info.file:
         return info
     try:
-        config = json.loads(_download(source, CONFIG_FILE).read_text())
-        return published.with_timm_config(info, config)
-    except UsageError:
-        if source not in PUBLISHED:
-            raise
-        return info
+        path = _download(source, CONFIG_FILE)
+    except UsageError as error:
+        if source in PUBLISHED:
+            return dataclasses.replace(info, remarks=(_instead(error),))
+        if isinstance(error, _NoConnectionError):
+            raise UsageError(
+                "Expected a connection to the hub, and there is none, or weights that "
+                f"the table of this package has.{_known(network)} Received: {source!r}"
+            ) from error
+        raise
+    # The name says more than the config.
+    return dataclasses.replace(
+        published.with_timm_config(info, path), networks=(network,)
+    )
+
+
+def _instead(error):
+    reason = (
+        "the hub could not be reached"
+        if isinstance(error, _NoConnectionError)
+        else f"the hub's record could not be read ({error})"
+    )
+    return f"{reason}; this is the record of se_keras"
+
+
+def _known(network):
+    """Returns a sentence with the weights of a network that the table has."""
+    known = [info.source for info in PUBLISHED.values() if network in info.networks]
+    return f" For {network!r} it has {', '.join(known) or 'none'}."
+
+
+class _NoConnectionError(UsageError):
+    """The hub cannot be reached."""
 
 
 def _download(source: str, filename: str) -> pathlib.Path:
@@ -106,9 +140,10 @@ def _download(source: str, filename: str) -> pathlib.Path:
         ) from error
     address = f"https://huggingface.co/{source}/resolve/main/{filename}"
     try:
+        _expect_connection(source, filename)
         return pathlib.Path(huggingface_hub.hf_hub_download(source, filename))
     except errors.LocalEntryNotFoundError as error:
-        raise UsageError(
+        raise _NoConnectionError(
             f"Expected a connection to the hub, and there is none, nor a copy of "
             f"{filename} in its cache. Download {address} where there is one, and give "
             f"its path: weights='PATH/{filename}'. Received: {source!r}"
@@ -123,10 +158,39 @@ def _download(source: str, filename: str) -> pathlib.Path:
             f"Expected weights with a file {filename} on the hub; no other is read. "
             f"Received: {source!r}"
         ) from error
-    except OSError as error:
+    # The libraries under it have errors of their own.
+    except Exception as error:
         raise UsageError(
             f"The download of {address} failed: {error}. Received: {source!r}"
         ) from error
+
+
+def _expect_connection(source, filename):
+    """Asks the hub once for a file that is not in the cache.
+
+    The download itself tries for half a minute where there is no network.
+
+    Raises:
+        LocalEntryNotFoundError: If the hub cannot be reached.
+        RepositoryNotFoundError: If it has no such weights.
+        EntryNotFoundError: If it has no such file.
+    """
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    if isinstance(huggingface_hub.try_to_load_from_cache(source, filename), str):
+        return
+    try:
+        huggingface_hub.get_hf_file_metadata(
+            huggingface_hub.hf_hub_url(source, filename), timeout=TIMEOUT
+        )
+    except (errors.RepositoryNotFoundError, errors.EntryNotFoundError):
+        raise
+    except errors.HfHubHTTPError:
+        # An answer, if a bad one; the download deals with it.
+        return
+    except Exception as error:
+        raise errors.LocalEntryNotFoundError(str(error)) from error
 
 
 def _nearest(source):

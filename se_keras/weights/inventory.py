@@ -83,17 +83,39 @@ class Inventory:
 
 def of_model(model: keras.Model) -> Inventory:
     """Returns the inventory of a model that has the layer names of this package."""
-    slots, counts = [], collections.Counter()
-    for variable in model.weights:
-        layer, _, name = variable.path.rpartition("/")
-        slots.append(Slot(layer, name, counts[layer], tuple(variable.shape), variable))
-        counts[layer] += 1
+    slots, counts = {}, collections.Counter()
+    own = ((variable.path, variable) for variable in model.weights)
+    for path, variable in (*_variables(model), *own):
+        layer, _, name = path.rpartition("/")
+        if id(variable) not in slots:
+            slots[id(variable)] = Slot(
+                layer, name, counts[layer], tuple(variable.shape), variable
+            )
+            counts[layer] += 1
     layers = {layer.name: layer for layer in model.layers}
 
     def config(name):
         return layers[name].get_config() if name in layers else None
 
-    return Inventory(tuple(slots), frozenset(layers), traits_of_configs(config))
+    return Inventory(
+        tuple(slots.values()), frozenset(layers), traits_of_configs(config)
+    )
+
+
+def _variables(model):
+    """Yields the weights of a model with their paths from their layers on.
+
+    The path that Keras gives a variable begins with the name scopes around it.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _variables(layer)
+            continue
+        scope, separator, _ = (layer.path or "").rpartition(layer.name)
+        for variable in layer.weights:
+            path = variable.path
+            inside = separator and path.startswith(f"{layer.path}/")
+            yield (path.removeprefix(scope) if inside else path), variable
 
 
 def traits_of_configs(config: Callable[[str], dict | None]) -> Traits:
@@ -140,7 +162,13 @@ def of_network(entry: ModelEntry) -> Inventory:
 def networks() -> dict[str, Inventory]:
     """Returns the inventories of all ResNets of the registry, by name."""
     entries = map(lookup, list_models())
-    return {e.name: of_network(e) for e in entries if e.features is resnet.features}
+    names = (e.name for e in entries if e.features is resnet.features)
+    return {name: _of_name(name) for name in names}
+
+
+@functools.cache
+def _of_name(name):
+    return of_network(lookup(name))
 
 
 @dataclasses.dataclass(frozen=True)

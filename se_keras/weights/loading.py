@@ -18,6 +18,8 @@ from se_keras.weights.fit import (
     fit,
     fitting_networks,
     same_traits,
+    twins,
+    with_named_network,
 )
 from se_keras.weights.inventory import CLASSIFIER
 from se_keras.weights.published import WeightsInfo
@@ -36,6 +38,8 @@ class LoadReport:
         adapted: What got another shape on its way, and how.
         preprocessing: What the model's preprocessing was set to; `None` if the source
             does not say, and the model keeps its own.
+        remarks: What else a user should know, each a sentence: another network with
+            the same weights, a config that is of no use, ...
     """
 
     info: WeightsInfo
@@ -43,11 +47,13 @@ class LoadReport:
     skipped: tuple[Note, ...] = ()
     adapted: tuple[Note, ...] = ()
     preprocessing: Preprocessing | None = None
+    remarks: tuple[str, ...] = ()
 
     def __str__(self):
         parts = [f"{len(self.loaded)} weights from {self.info.source}"]
         parts += [f"adapted {note}" for note in self.adapted]
         parts += [f"skipped {note}" for note in self.skipped]
+        parts += self.remarks
         return "; ".join(parts)
 
 
@@ -58,14 +64,19 @@ def load(model: keras.Model, source: str | pathlib.Path | Mapping) -> LoadReport
     first convolution is adapted to another number of input channels as in timm. What
     was left out or adapted is in the report and, in one line, in the log of
     `"se_keras.weights"`. The preprocessing and the names of the classes that belong to
-    the weights become those of the model.
+    the weights become those of the model; with a classifier whose classes have no
+    names, the model has none either.
+
+    Layers in front of the network (`create_model(..., input_tensor=...)`) keep their
+    weights.
 
     Args:
         model: The model that receives the weights, with the layer names of this
             package: whole, without its top, or a pyramid.
         source: One of
             - the path of a `.safetensors` file or a file of `torch.save` (`.pth`,
-              `.pt`, `.bin`) with the keys of timm, current or legacy;
+              `.pt`, `.bin`) with the keys of timm, current or legacy; a `config.json`
+              of timm beside it tells the network and the preprocessing;
             - a state dict with these keys, of arrays or tensors;
             - `"timm/NAME.TAG"`, downloaded from the Hugging Face hub or in its cache;
             - the path of a `.keras` or `.weights.h5` file of this package.
@@ -86,6 +97,11 @@ def load(model: keras.Model, source: str | pathlib.Path | Mapping) -> LoadReport
     print(report)
     ```
     """
+    if not isinstance(model, keras.Model):
+        raise UsageError(
+            "Argument `model` must be a `keras.Model`. "
+            f"Received: {type(model).__name__}"
+        )
     network = inventory.of_model(model)
     with _open(source) as checkpoint:
         found = fit(network, checkpoint)
@@ -95,18 +111,23 @@ def load(model: keras.Model, source: str | pathlib.Path | Mapping) -> LoadReport
             (slot.variable, converted(slot, key, checkpoint))
             for slot, key in found.pairs
         ]
+        remarks = [*checkpoint.info.remarks, *_remarks(network, checkpoint)]
     # From here on nothing is read and nothing compared, and nothing can fail.
     for variable, value in values:
         variable.assign(value)
+    remarks += _set_class_names(model, checkpoint.info, found)
     report = LoadReport(
         checkpoint.info,
         tuple(slot.path for slot, _ in found.pairs),
         found.skipped,
         found.adapted,
-        _set_preprocessing(model, checkpoint.info, found),
+        _set_preprocessing(model, checkpoint.info),
+        tuple(remarks),
     )
     _logger.log(
-        logging.WARNING if report.skipped or report.adapted else logging.INFO,
+        logging.WARNING
+        if report.skipped or report.adapted or report.remarks
+        else logging.INFO,
         "%s",
         report,
     )
@@ -143,13 +164,19 @@ def _is_hub_name(source):
     return hub.is_hub_name(source) and not suffix_of(source)
 
 
+@contextlib.contextmanager
 def _open(source):
+    with _checkpoint(source) as checkpoint:
+        yield with_named_network(checkpoint)
+
+
+def _checkpoint(source):
     if isinstance(source, Mapping):
         return contextlib.nullcontext(from_state_dict(source))
     if _is_hub_name(source):
         return hub.open_hub(source)
     if isinstance(source, str | pathlib.Path):
-        return open_file(pathlib.Path(source))
+        return open_file(source)
     raise UsageError(
         "Argument `weights` must be a path, a state dict or a name such as "
         f"'timm/seresnet50.a1_in1k'. Received: {type(source).__name__}"
@@ -171,16 +198,40 @@ def _misfit(model, found, checkpoint):
     )
 
 
-def _set_preprocessing(model, info, found):
-    """Gives a model the images and the classes of its weights, where it can have them.
+def _remarks(network, checkpoint):
+    """Returns what the weights leave open about their network."""
+    names = twins(network, checkpoint)
+    if not names:
+        return []
+    also = " and ".join(map(repr, names))
+    return [
+        f"they also fit {also}, with the same weights and another result; nothing "
+        "beside them says of which network they are"
+    ]
+
+
+def _set_class_names(model, info, found):
+    """Gives a model the classes of its classifier; returns what to say of that."""
+    has_classifier = any(slot.layer == CLASSIFIER for slot, _ in found.pairs)
+    if not has_classifier or not hasattr(model, "class_names"):
+        return []
+    had, model.class_names = model.class_names, info.class_names
+    if model.class_names or not had:
+        return []
+    return [
+        f"the model's class names ({had[0]!r}, ...) are dropped: the classifier is "
+        "another, and its classes have no names in the source"
+    ]
+
+
+def _set_preprocessing(model, info):
+    """Gives a model the images of its weights, where it can have them.
 
     Returns:
         The preprocessing, or `None` if the model keeps its own.
     """
-    if not hasattr(model, "preprocessing"):
+    if not hasattr(model, "preprocessing") or len(model.inputs[0].shape) != 4:
         return None
-    if info.class_names and any(slot.layer == CLASSIFIER for slot, _ in found.pairs):
-        model.class_names = info.class_names
     record = info.preprocessing_for(*_image_size(model))
     if record:
         model.preprocessing = record

@@ -9,6 +9,16 @@ from se_keras.models.resnet import ResNetSpec
 _CAFFE = "_caffe"
 _LEGACY = "legacy_"
 
+# Plain twins that timm does not have: their weights were trained with SE only.
+_WITH_SE_ONLY = (
+    "resnet269d",
+    "resnext26d_32x4d",
+    "resnext26t_32x4d",
+    "resnext101d_32x8d",
+    "resnextaa101d_32x8d",
+    "resnextaa201d_32x8d",
+)
+
 
 def from_timm_name(name: str) -> str:
     """Returns our name of a network of timm, without a look at the registry.
@@ -34,7 +44,8 @@ def to_timm_name(name: str) -> str:
 
     Raises:
         ValueError: If there is no such network, or timm has no family for it: its
-            legacy networks all have SE, and it has no networks for CIFAR.
+            legacy networks all have SE, as some others, and it has no networks for
+            CIFAR.
 
     Example:
 
@@ -44,10 +55,11 @@ def to_timm_name(name: str) -> str:
     spec = lookup(name).spec
     for_imagenet = isinstance(spec, ResNetSpec) and spec.stem.pool is not None
     plain_caffe = name.endswith(_CAFFE) and not name.startswith("se")
-    if not for_imagenet or plain_caffe or name.endswith("_plain"):
+    plain = plain_caffe or name.endswith("_plain") or name in _WITH_SE_ONLY
+    if not for_imagenet or plain:
         raise UsageError(
             "Expected a network that timm has too: a ResNet for ImageNet, those of the "
-            f"Caffe release only with SE. Received: {name!r}"
+            f"Caffe release and some others only with SE. Received: {name!r}"
         )
     if name.endswith(_CAFFE):
         name = _LEGACY + name.removesuffix(_CAFFE)

@@ -1,9 +1,10 @@
 """PyTorch's files, read without PyTorch and without running what a pickle asks for.
 
-A pickle is a program; one that is downloaded is somebody else's. Here it can name the
-few functions of `_ALLOWED` and nothing else, and what they build are records: which
-bytes of the file a tensor is. Nothing of the file is read into memory before the
-shapes are known to fit.
+A pickle is a program; one that is downloaded is somebody else's. Here it can call the
+few functions of `_Unpickler` and nothing else, and what they build are records: which
+bytes of the file a tensor is. For everything else that it names stands a class that
+does nothing (`Unknown`): beside the weights that is no harm, in their place it is
+refused. Nothing of the file is read into memory before the shapes are known to fit.
 
 Two formats are there: the zip archive of `torch.save` since PyTorch 1.6, and the stream
 of pickles and raw bytes before it, in which the older weights are published.
@@ -19,6 +20,7 @@ import functools
 import io
 import pathlib
 import pickle
+import re
 import zipfile
 from collections.abc import Callable
 
@@ -33,6 +35,8 @@ _DTYPES = {
     "FloatStorage": np.float32,
     "HalfStorage": np.float16,
     "BFloat16Storage": ml_dtypes.bfloat16,
+    "ComplexFloatStorage": np.complex64,
+    "ComplexDoubleStorage": np.complex128,
     "LongStorage": np.int64,
     "IntStorage": np.int32,
     "ShortStorage": np.int16,
@@ -94,20 +98,38 @@ class StoredTensor:
 
 
 def read_pickle(path: pathlib.Path, stack: contextlib.ExitStack):
-    """Returns the object of a file of `torch.save`, its tensors as `StoredTensor`.
+    """Returns the object of a file of `torch.save`.
+
+    Its tensors are `StoredTensor`; what is neither tensor nor plain data is `Unknown`.
 
     Args:
         path: Path of the file.
         stack: Keeps the file open, for the tensors.
 
     Raises:
-        RefusedError: If the file has something else than tensors and plain data in
-            it, or is older than PyTorch 0.1.10.
+        RefusedError: If the file is something else, or older than PyTorch 0.1.10.
         Exception: One of `DAMAGE`, if it cannot be read.
     """
     if zipfile.is_zipfile(path):
         return _read_archive(stack.enter_context(zipfile.ZipFile(path)))
+    with path.open("rb") as file:
+        start = file.read(64)
+    for pattern, text in _NO_PICKLES.items():
+        if re.match(pattern, start, re.DOTALL | re.IGNORECASE):
+            raise RefusedError(f"Expected a file of `torch.save`, and {text}.")
     return _read_stream(stack.enter_context(path.open("rb")))
+
+
+# What other files begin with, and what is said of them.
+_NO_PICKLES = {
+    rb"$": "this one is empty: download it again",
+    rb"PK\x03\x04": "this one is damaged, its end is missing: download it again",
+    # The length of a header, less than 16 MiB, and the header: JSON.
+    rb".{3}\0{5}\{": "this is one of safetensors: let its name end in .safetensors",
+    rb"\x89HDF": "this is one of Keras: let its name end in .weights.h5",
+    rb"\s*<(!doctype )?html": "this is a web page: download the file itself",
+    rb"version https://git-lfs": "this is a pointer of Git LFS: download the file",
+}
 
 
 def _read_archive(archive: zipfile.ZipFile):
@@ -159,19 +181,21 @@ def _read_stream(file: io.BufferedReader):
         unpickler = _Unpickler(file, read)
         return unpickler.load(), unpickler.dtypes
 
-    if _magic(file) != STREAM_MAGIC or load()[0] != STREAM_VERSION:
+    if _magic(file) != STREAM_MAGIC or _Unpickler(file).load() != STREAM_VERSION:
         raise RefusedError(
             "Expected a file of `torch.save`, and this is none, or one of PyTorch "
             "before 0.1.10. Where PyTorch reads it, save it again: "
             "`torch.save(torch.load(old), new)`."
         )
-    _expect_little_endian(load()[0].get("little_endian", True))
+    _expect_little_endian(_Unpickler(file).load().get("little_endian", True))
     result, dtypes = load()
     keys, _ = load()
     end = file.seek(0, io.SEEK_CUR)
     length = file.seek(0, io.SEEK_END)
     for key in keys:
         file.seek(end)
+        # Without the size of its elements nothing behind it is found.
+        refuse_unknown(dtypes[key])
         size = int.from_bytes(file.read(8), "little") * dtypes[key].itemsize
         places[key] = (end + 8, size)
         end += 8 + size
@@ -183,7 +207,7 @@ def _read_stream(file: io.BufferedReader):
 def _magic(file):
     """Returns the first object of a stream; a text or an image has none."""
     try:
-        return _Unpickler(file, None).load()
+        return _Unpickler(file).load()
     except DAMAGE:
         return None
 
@@ -218,39 +242,76 @@ class _Function:
         raise pickle.UnpicklingError("a function is no place for data")
 
 
+class Unknown:
+    """Stands for what a pickle names and is not read here: it takes all, does nothing.
+
+    Each name has a subclass of its own, which is made for one file: a pickle can set
+    what it likes on it.
+
+    Attributes:
+        asked: What the pickle named.
+    """
+
+    __slots__ = ()
+    asked = ""
+
+    def __new__(cls, *args, **kwargs):  # noqa: D102
+        return super().__new__(cls)
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def _ignore(self, *args):
+        pass
+
+    # What a pickle calls on an object, to fill it.
+    __setstate__ = __setitem__ = append = extend = add = _ignore
+
+
+def refuse_unknown(value) -> None:
+    """Raises a `RefusedError` on an object or a class that is not read here."""
+    kind = value if isinstance(value, type) else type(value)
+    if issubclass(kind, Unknown):
+        raise RefusedError(_NO_CODE.format(kind.asked))
+
+
+_NO_CODE = (
+    "Expected tensors and plain data, and this pickle asks for `{}`, which is code; "
+    "it did not run. Where the file is trusted, save its state dict in PyTorch: "
+    "`torch.save(model.state_dict(), path)`."
+)
+
+
 class _Unpickler(pickle.Unpickler):
     """Reads tensors, containers, numbers and strings.
 
     Args:
         file: The pickle.
-        read: Returns the bytes of a storage by its key.
+        read: Returns the bytes of a storage by its key; `None` where a pickle has
+            nothing but numbers and strings to name.
     """
 
-    def __init__(self, file, read):
+    def __init__(self, file, read=None):
         # Names of Python 2 in older files are ASCII; latin-1 reads any.
         super().__init__(file, encoding="latin-1")
-        self.dtypes: dict[str, np.dtype] = {}
+        self.dtypes: dict[str, np.dtype | type[Unknown]] = {}
         self._read = read
         self._allowed = {
             ("collections", "OrderedDict"): collections.OrderedDict,
             ("torch._utils", "_rebuild_tensor"): _Function(_tensor),
             ("torch._utils", "_rebuild_tensor_v2"): _Function(_tensor),
             ("torch._utils", "_rebuild_parameter"): _Function(_parameter),
-            # The flags of a training run, which timm saves beside the weights. A class
-            # of this one file: a pickle can set what it likes on it.
-            ("argparse", "Namespace"): type("Namespace", (), {}),
         }
 
     def find_class(self, module, name):
         if module in ("torch", "torch.storage") and name in _DTYPES:
             return name
         if (module, name) not in self._allowed:
-            raise RefusedError(
-                "Expected tensors and plain data, and this pickle asks for "
-                f"`{module}.{name}`, which is code; it did not run. Where the file "
-                "is trusted, save its state dict in PyTorch: "
-                "`torch.save(model.state_dict(), path)`."
-            )
+            asked = f"{module}.{name}"
+            if self._read is None:
+                raise RefusedError(_NO_CODE.format(asked))
+            unknown = type("Unknown", (Unknown,), {"asked": asked})
+            self._allowed[module, name] = unknown
         return self._allowed[module, name]
 
     def persistent_load(self, pid):
@@ -260,11 +321,16 @@ class _Unpickler(pickle.Unpickler):
                 f"Expected a storage, and the pickle asks for {kind!r}. Save the file "
                 "again in a newer PyTorch."
             )
+        if isinstance(dtype, type):
+            self.dtypes[key] = dtype
+            return dtype
         self.dtypes[key] = np.dtype(_DTYPES[dtype])
         return functools.partial(self._read, key), self.dtypes[key]
 
 
-def _tensor(storage, offset, shape, strides, *_) -> StoredTensor:
+def _tensor(storage, offset, shape, strides, *_) -> StoredTensor | type[Unknown]:
+    if isinstance(storage, type):
+        return storage
     return StoredTensor(*storage, offset, tuple(shape), tuple(strides))
 
 

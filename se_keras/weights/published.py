@@ -6,8 +6,11 @@ images of ImageNet.
 """
 
 import dataclasses
+import json
+import pathlib
 
 from se_keras.models.preprocessing import IMAGENET, Preprocessing
+from se_keras.models.registry import list_models
 from se_keras.weights.names import from_timm_name
 
 HUB = "timm/"
@@ -29,6 +32,7 @@ class WeightsInfo:
         origin: Where they come from.
         top1: Pairs of image size and published top-1 accuracy in percent.
         file: Address of the file, where the hub has no copy.
+        remarks: What is odd about this record, each a sentence.
     """
 
     source: str
@@ -42,6 +46,7 @@ class WeightsInfo:
     origin: str | None = None
     top1: tuple[tuple[int, float], ...] = ()
     file: str | None = None
+    remarks: tuple[str, ...] = ()
 
     def preprocessing_for(
         self, height: int | None, width: int | None, channels: int
@@ -63,32 +68,98 @@ class WeightsInfo:
         return record.with_input(height, width, channels)
 
 
-def with_timm_config(info: WeightsInfo, config: dict) -> WeightsInfo:
+def with_timm_config(info: WeightsInfo, path: pathlib.Path) -> WeightsInfo:
     """Returns what is known, and where a `config.json` of timm says more, that.
 
     Args:
         info: What is known already.
-        config: The content of the file; one that is not timm's changes nothing.
+        path: Path of the file. One that is not timm's changes nothing; what it has of
+            no use is left out, with a remark that names it.
     """
+    try:
+        config = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        return _remarked(info, f"{path} cannot be read as JSON ({error})")
+    if not isinstance(config, dict):
+        kind = type(config).__name__
+        return _remarked(info, f"{path} is no config of timm (a {kind}, no object)")
     record = config.get("pretrained_cfg")
-    if not isinstance(record, dict) or "input_size" not in record:
-        return info
-    test_size = record.get("test_input_size")
-    found = {
-        "classes": record.get("num_classes"),
-        "preprocessing": Preprocessing(
-            size=tuple(record["input_size"][1:]),
-            crop=record.get("crop_pct", IMAGENET.crop),
-            interpolation=record.get("interpolation", IMAGENET.interpolation),
-            mean=tuple(record.get("mean", IMAGENET.mean)),
-            std=tuple(record.get("std", IMAGENET.std)),
-        ),
-        "test_size": test_size and tuple(test_size[1:]),
-        "test_crop": record.get("test_crop_pct"),
-        "licence": record.get("license"),
-        "origin": record.get("origin_url"),
-    }
+    found = {"networks": _networks(config.get("architecture"))}
+    if isinstance(record, dict):
+        found |= {
+            field: record.get(key) if isinstance(record.get(key), kind) else None
+            for field, (key, kind) in _FIELDS.items()
+        }
+        if "input_size" in record:
+            try:
+                found |= _images(record)
+            except (TypeError, ValueError) as error:
+                info = _remarked(
+                    info, f"the preprocessing in {path} is of no use ({error})"
+                )
     return dataclasses.replace(info, **{k: v for k, v in found.items() if v})
+
+
+# Our fields, and timm's with their types.
+_FIELDS = {
+    "classes": ("num_classes", int),
+    "licence": ("license", str),
+    "origin": ("origin_url", str),
+}
+
+
+def _remarked(info, remark):
+    return dataclasses.replace(info, remarks=(*info.remarks, remark))
+
+
+def _networks(architecture):
+    """Returns our name of the network that a config names, if it is here."""
+    name = from_timm_name(architecture) if isinstance(architecture, str) else None
+    return (name,) if name in list_models() else ()
+
+
+def _images(record) -> dict:
+    """Returns what a config says of images.
+
+    Raises:
+        ValueError: If a value is of no use; the text names it.
+        TypeError: The same.
+    """
+    test_crop = record.get("test_crop_pct")
+    preprocessing = Preprocessing(
+        size=_size(record, "input_size"),
+        crop=_numbers(record, "crop_pct", IMAGENET.crop),
+        interpolation=record.get("interpolation", IMAGENET.interpolation),
+        mean=_numbers(record, "mean", IMAGENET.mean),
+        std=_numbers(record, "std", IMAGENET.std),
+    )
+    if test_crop:
+        # It is checked here like the other, and not where it is used.
+        dataclasses.replace(preprocessing, crop=_numbers(record, "test_crop_pct"))
+    return {
+        "preprocessing": preprocessing,
+        "test_size": record.get("test_input_size") and _size(record, "test_input_size"),
+        "test_crop": test_crop,
+    }
+
+
+def _size(record, key) -> tuple[int, int]:
+    value = record[key]
+    numbers = isinstance(value, list) and all(type(side) is int for side in value)
+    if not numbers or len(value) != 3 or min(value) < 1:
+        raise ValueError(f"Expected three positive integers. Received: {key}={value!r}")
+    return tuple(value[1:])
+
+
+def _numbers(record, key, default=None):
+    """Returns a number, or a tuple where the config has a list."""
+    value = record.get(key, default)
+    many = isinstance(value, list | tuple)
+    if many != isinstance(default, tuple) or not all(
+        type(number) in (int, float) for number in (value if many else [value])
+    ):
+        raise ValueError(f"Expected numbers. Received: {key}={value!r}")
+    return tuple(value) if many else value
 
 
 _TIMM = "https://github.com/huggingface/pytorch-image-models"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from se_keras import SqueezeExcite, create_model
+from se_keras.errors import UsageError
 from se_keras.models import keras_applications, registry
 from tests.helpers import relative_error, to_numpy
 from tests.models.tools import images, outputs, randomize
@@ -207,9 +208,57 @@ def test_imagenet_without_top(imagenet):
     assert model.output_shape == (None, 1024)
 
 
-def test_imagenet_needs_colour(imagenet):
-    with pytest.raises(ValueError, match=r"'imagenet' need images with 3 channels.*1"):
-        ours("mobilenet", weights="imagenet", input_shape=(64, 64, 1))
+@pytest.mark.parametrize("channels", [1, 6])
+def test_imagenet_in_other_channels(imagenet, channels):
+    """The same grey picture in each channel gives what it gives in colour."""
+    how = "summed to 1" if channels == 1 else "repeated and scaled to 6"
+    with pytest.warns(UserWarning, match=f"'conv1': 3 input channels .*{how}"):
+        model = ours("se_mobilenet", weights="imagenet", input_shape=(64, 96, channels))
+    grey = images(2, 64, 96, 1)
+    actual = outputs(model, np.repeat(grey, channels, -1), "conv1_relu")
+    expected = outputs(imagenet[0], np.repeat(grey, 3, -1), "conv1_relu")
+    assert relative_error(actual, expected) < 1e-5
+    assert model.preprocessing.channels == channels
+
+
+def test_imagenet_behind_other_layers(imagenet):
+    image = keras.Input((64, 96, 2))
+    x = keras.layers.Conv2D(3, 1, name="adapt")(image)
+    model = ours("mobilenet", input_tensor=x, input_shape=None, classes=1000)
+    before = model.get_layer("adapt").get_weights()
+    keras_applications.load_imagenet(
+        dataclasses.replace(
+            registry.lookup("mobilenet").spec,
+            network=lambda weights: applied("mobilenet", classes=1000),
+        ),
+        model,
+    )
+    for array, other in zip(
+        model.get_layer("adapt").get_weights(), before, strict=True
+    ):
+        np.testing.assert_array_equal(array, other)
+
+
+def test_imagenet_without_network(monkeypatch, tmp_path):
+    """The error of Keras itself, on an address that is nowhere."""
+
+    def network(weights):
+        keras.utils.get_file(
+            "weights.h5", "http://localhost:9/a/weights.h5", cache_dir=tmp_path
+        )
+
+    entry = registry.lookup("mobilenet")
+    load = functools.partial(
+        keras_applications.load_imagenet,
+        dataclasses.replace(entry.spec, network=network),
+    )
+    monkeypatch.setitem(entry.pretrained, "imagenet", load)
+    with pytest.raises(
+        UsageError,
+        match=r"refused\).*Download http://localhost:9/a/weights\.h5 .*"
+        r"\.keras/models/weights\.h5\. Received: weights='imagenet'",
+    ):
+        ours("mobilenet", weights="imagenet")
 
 
 def test_input_tensor():

@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import errors
 from safetensors.numpy import save_file
 
-from se_keras import create_model, weights
+from se_keras import cli, create_model, weights
 from tests.weights.tools import assert_same, small, timm_state, timm_zeros, values
 
 NAME = "timm/seresnet18.test_in1k"
@@ -29,6 +29,13 @@ CONFIG = {
         "origin_url": "https://example.org",
     },
 }
+
+
+@pytest.fixture(autouse=True)
+def answer(monkeypatch):
+    """Nothing is in the cache, and the hub answers."""
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda *_, **__: None)
 
 
 @pytest.fixture
@@ -60,11 +67,16 @@ def without_response(error):
 
 @pytest.fixture
 def no_network(monkeypatch):
-    """What huggingface_hub raises without network and without a copy in its cache."""
+    """Without network a first question fails, and the download is not tried."""
+
+    def ask(url, timeout):
+        assert timeout <= 5
+        raise RuntimeError("Name or service not known")
 
     def download(repo_id, filename):
-        raise errors.LocalEntryNotFoundError("no connection")
+        pytest.fail("it tries for half a minute")
 
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", ask)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
 
 
@@ -109,12 +121,49 @@ def test_table_without_network(no_network):
     assert info.preprocessing_for(256, 256, 1).channels == 1
 
 
-@pytest.mark.parametrize(
-    "call", [weights.info, lambda name: weights.load(small("se_resnet18"), name)]
-)
-def test_no_network(call, no_network):
+def test_no_network(no_network):
     with pytest.raises(ValueError, match=r"connection.*weights='PATH/.*'. Received: "):
-        call(NAME)
+        weights.load(small("se_resnet18"), NAME)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("timm/seresnet50.zz_in1k", r"'se_resnet50' it has timm/seresnet50\.a1_in1k, "),
+        (NAME, "'se_resnet18' it has none"),
+    ],
+)
+def test_info_of_an_unknown_tag_without_network(name, known, no_network):
+    with pytest.raises(ValueError, match=rf"connection.*{known}.*Received: '{name}'"):
+        weights.info(name)
+
+
+def test_the_table_is_said_to_stand_in_for_the_hub(no_network, capsys):
+    cli.main(["info", "timm/seresnet50.a1_in1k"])
+    output = capsys.readouterr().out
+    assert "licence: apache-2.0" in output
+    assert "remarks: the hub could not be reached" in output
+
+
+def test_a_copy_in_the_cache_needs_no_network(hub, monkeypatch):
+    def ask(url, timeout):
+        pytest.fail("it is in the cache")
+
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: "path")
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", ask)
+    assert weights.info(NAME).licence == "cc-by-4.0"
+    assert not weights.info(NAME).remarks
+
+
+def test_a_record_of_the_hub_with_an_odd_value(hub):
+    record = {**CONFIG["pretrained_cfg"], "crop_pct": 1.1}
+    text = json.dumps({**CONFIG, "pretrained_cfg": record})
+    (hub[0] / "config.json").write_text(text)
+    info = weights.info(NAME)
+    assert info.licence == "cc-by-4.0"
+    assert info.preprocessing is None
+    assert "crop=1.1" in info.remarks[0]
+    assert "crop=1.1" in str(weights.load(small("se_resnet18"), NAME))
 
 
 def test_offline_mode_of_the_hub(tmp_path):
@@ -129,7 +178,6 @@ def test_offline_mode_of_the_hub(tmp_path):
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True
     )
     assert "Expected a connection to the hub, and there is none" in result.stdout
-    assert "resolve/main/config.json" in result.stdout
     assert "Received: 'timm/seresnet18.x'" in result.stdout
 
 
@@ -207,6 +255,12 @@ def test_a_package_is_missing(package, hub, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ValueError, match=f"`pip install .*{package}"):
         weights.load(small("se_resnet18"), NAME)
+
+
+def test_a_network_that_timm_has_with_se_only(hub):
+    with pytest.raises(ValueError, match=r"'resnext26d_32x4d' is none"):
+        weights.info("timm/resnext26d_32x4d.bt_in1k")
+    assert not hub[1]
 
 
 def test_table():

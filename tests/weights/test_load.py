@@ -333,12 +333,166 @@ class TestPreprocessing:
         assert model.preprocessing == before
 
     @pytest.mark.parametrize(
-        "config", ["{", "[]", '{"pretrained_cfg": {"input_size": 3}}']
+        ("config", "named"),
+        [
+            ("{", "cannot be read as JSON"),
+            ("\xff", "cannot be read as JSON"),
+            ("[]", "is no config of timm (a list"),
+            ({"input_size": 3}, "input_size=3"),
+            ({"input_size": [3, "a", 4]}, "input_size=[3, 'a', 4]"),
+            ({"crop_pct": 1.1}, "crop=1.1"),
+            ({"crop_pct": "much"}, "crop_pct='much'"),
+            ({"interpolation": "lanczos"}, "interpolation='lanczos'"),
+            ({"mean": [0.5]}, "mean=(0.5,)"),
+            ({"mean": 0.5}, "mean=0.5"),
+            ({"std": ["a", "b", "c"]}, "std=['a', 'b', 'c']"),
+            ({"test_input_size": 3}, "test_input_size=3"),
+            ({"test_crop_pct": 2.0}, "crop=2.0"),
+        ],
     )
-    def test_a_damaged_config(self, config, path):
-        path.with_name("config.json").write_text(config)
-        with pytest.raises(ValueError, match=r"JSON.*Received: .*config\.json"):
-            weights.load(small(), path)
+    def test_a_config_of_no_use_is_no_harm(self, config, named, path, caplog):
+        if isinstance(config, dict):
+            record = {"input_size": [3, 48, 48], "license": "mit", **config}
+            config = json.dumps({"pretrained_cfg": record})
+        path.with_name("config.json").write_text(config, encoding="latin-1")
+        model = small()
+        before = model.preprocessing
+        report = weights.load(model, path)
+        assert_same(values(model), expected_values(model, timm_state()))
+        assert report.preprocessing is None
+        assert model.preprocessing == before
+        (remark,) = report.remarks
+        assert "config.json" in remark
+        assert named in remark
+        assert remark in caplog.text
+        assert weights.info(path).remarks == report.remarks
+        if "license" in config:
+            assert report.info.licence == "mit"
+
+
+class TestNetworksWithTheSameWeights:
+    """Whether average pools follow the strided 3x3 does not show in the weights."""
+
+    NAMES = ("se_resnext101d_32x8d", "se_resnextaa101d_32x8d")
+
+    @pytest.fixture(scope="class")
+    def models(self):
+        models = {
+            name: create_model(name, include_top=False, input_shape=(32, 32, 3))
+            for name in self.NAMES
+        }
+        for model in models.values():
+            # What is assigned is looked at elsewhere; a copy of each takes its time.
+            for variable in model.weights:
+                variable.assign = lambda value: None
+        return models
+
+    @pytest.fixture(scope="class")
+    def path(self, tmp_path_factory):
+        state = timm_zeros(self.NAMES[0], dtype="float16")
+        path = tmp_path_factory.mktemp("twins") / "model.safetensors"
+        return saved_state(state, path)
+
+    def named(self, path, architecture):
+        path.with_name("config.json").write_text(
+            json.dumps({"architecture": architecture})
+        )
+
+    @pytest.mark.parametrize(("own", "other"), [NAMES, NAMES[::-1]])
+    def test_the_config_beside_the_file_tells(self, own, other, models, path):
+        self.named(path, own.replace("se_", "se"))
+        assert not weights.load(models[own], path).remarks
+        with pytest.raises(
+            ValueError, match=rf"computes something else\. They fit '{own}'\. Received"
+        ):
+            weights.load(models[other], path)
+        assert weights.info(path).networks == (own,)
+
+    @pytest.mark.parametrize(("own", "other"), [NAMES, NAMES[::-1]])
+    def test_nothing_tells(self, own, other, models, path, caplog):
+        path.with_name("config.json").unlink(missing_ok=True)
+        (remark,) = weights.load(models[own], path).remarks
+        assert f"also fit '{other}'" in remark
+        assert remark in caplog.text
+
+    def test_a_config_of_something_else(self, models, path):
+        self.named(path, "seresnet50")
+        remark, _ = weights.load(models[self.NAMES[0]], path).remarks
+        assert "names 'se_resnet50', which they do not fit" in remark
+
+
+class TestLayersOfOthers:
+    def test_a_name_scope(self, tmp_path):
+        with keras.name_scope("outer"):
+            model = create_model("se_resnet20", input_shape=(32, 32, 3), classes=5)
+        randomized(model)
+        model.save(tmp_path / "m.keras")
+        expected = [keras.ops.convert_to_numpy(w) for w in model.weights]
+        for source in (tmp_path / "m.keras", timm_state()):
+            plain = small()
+            weights.load(plain, source)
+            model.set_weights([np.zeros(w.shape) for w in model.weights])
+            report = weights.load(model, source)
+            assert report.loaded == tuple(values(plain))
+            for variable, other in zip(model.weights, plain.weights, strict=True):
+                np.testing.assert_array_equal(variable, other)
+        weights.load(model, tmp_path / "m.keras")
+        for variable, value in zip(model.weights, expected, strict=True):
+            np.testing.assert_array_equal(variable, value)
+
+    @pytest.fixture(scope="class")
+    def adapted(self):
+        image = keras.Input((32, 32, 5))
+        x = keras.layers.Conv2D(3, 1, name="adapt")(image)
+        return create_model("se_resnet20", input_tensor=x, classes=CLASSES)
+
+    @pytest.mark.parametrize("kind", ["state", ".keras"])
+    def test_in_front_of_the_network(self, kind, adapted, own_files, caplog):
+        source = timm_state() if kind == "state" else own_files[0] / f"model{kind}"
+        plain = small()
+        weights.load(plain, source)
+        before = values(adapted)
+        report = weights.load(adapted, source)
+        (note,) = report.skipped
+        assert note.names == ("adapt/kernel", "adapt/bias")
+        assert "in front of the network" in caplog.text
+        kept = {name: before[name] for name in note.names}
+        assert_same(values(adapted), {**kept, **values(plain)})
+
+    def test_of_another_network_all_the_same(self, adapted):
+        before = values(adapted)
+        with pytest.raises(ValueError, match=r"36 missing.*They fit 'resnet20'"):
+            weights.load(adapted, timm_state("resnet20"))
+        state = timm_state()
+        del state["conv1.weight"]
+        with pytest.raises(ValueError, match=r"differ: 1 missing \('conv1.weight'\)\."):
+            weights.load(adapted, state)
+        assert_same(values(adapted), before)
+
+    def test_a_vector_in_front(self):
+        vector = keras.Input((12,))
+        x = keras.layers.Dense(32 * 32 * 3, name="draw")(vector)
+        x = keras.layers.Reshape((32, 32, 3))(x)
+        model = create_model("se_resnet20", input_tensor=x, classes=CLASSES)
+        report = weights.load(model, timm_state())
+        assert report.skipped[0].names == ("draw/kernel", "draw/bias")
+
+
+class TestClassNames:
+    def test_a_classifier_without_names_drops_those_of_another(self, caplog):
+        model = small()
+        model.class_names = tuple("vwxyz")
+        report = weights.load(model, timm_state())
+        assert model.class_names is None
+        (remark,) = report.remarks
+        assert remark.startswith("the model's class names ('v', ...) are dropped")
+        assert remark in caplog.text
+
+    def test_a_classifier_that_stays_keeps_its_names(self):
+        model = small()
+        model.class_names = tuple("vwxyz")
+        assert not weights.load(model, timm_state(classes=7)).remarks
+        assert model.class_names == tuple("vwxyz")
 
 
 class TestBadInput:
@@ -396,6 +550,14 @@ class TestBadInput:
         with pytest.raises(ValueError, match=r"floating-point.*'fc\.bias'.*int64"):
             weights.load(model, state)
 
+    @pytest.mark.parametrize("dtype", ["int64", "complex64", "bool"])
+    def test_tensors_of_other_numbers(self, dtype, model):
+        torch = pytest.importorskip("torch")
+        state = timm_state()
+        state["fc.bias"] = torch.ones(5).to(getattr(torch, dtype))
+        with pytest.raises(ValueError, match=rf"floating-point.*'fc\.bias'.*{dtype}"):
+            weights.load(model, state)
+
     def test_no_arrays(self, model):
         with pytest.raises(
             ValueError, match=r"state dict.*Received: int under 'epoch'"
@@ -446,7 +608,8 @@ class TestBadInput:
     )
     def test_missing_file(self, name, model, tmp_path):
         (tmp_path / "folder.keras").mkdir()
-        with pytest.raises(ValueError, match=rf"there is none.*Received: .*{name}"):
+        there = "this is a folder" if name.startswith("folder") else "there is none"
+        with pytest.raises(ValueError, match=rf"{there}.*Received: .*{name}"):
             weights.load(model, tmp_path / name)
 
     @pytest.mark.parametrize("name", ["m.h5", "m.ckpt", "m", "imagenet", "m.npz"])
@@ -461,6 +624,21 @@ class TestBadInput:
     def test_something_else(self, model):
         with pytest.raises(ValueError, match=r"`weights` must be.*Received: int"):
             weights.load(model, 3)
+
+    def test_nothing(self, model):
+        with pytest.raises(ValueError, match=r"`weights` must be.*Received: ''"):
+            weights.load(model, "")
+
+    @pytest.mark.parametrize("source", [{}, 3, "none.pth"])
+    def test_no_model(self, source):
+        with pytest.raises(ValueError, match=r"`keras\.Model`\. Received: str"):
+            weights.load("se_resnet20", source)
+
+
+def test_the_home_of_the_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    saved_state(timm_zeros("se_resnet20"), tmp_path / "m.safetensors")
+    assert weights.info("~/m.safetensors").networks == ("se_resnet20",)
 
 
 def test_legacy_weights_are_of_another_network():

@@ -11,6 +11,7 @@ import zipfile
 import ml_dtypes
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from se_keras.weights.checkpoint import open_file, state_dict_of
 
@@ -81,6 +82,59 @@ def test_code_in_a_pickle_does_not_run(write, protocol, tmp_path):
     ):
         pass
     assert not victim.exists()
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_what_is_beside_the_weights_is_no_harm_and_not_run(protocol, tmp_path):
+    victim = tmp_path / "victim"
+    torch = pytest.importorskip("torch")
+    extras = {
+        "best": np.float64(3.0),
+        "dtype": torch.float32,
+        "path": tmp_path,
+        "args": argparse.Namespace(epochs=3),
+        "counts": collections.Counter("ab"),
+        "lists": collections.defaultdict(list, a=[1]),
+        "code": Attack(victim),
+        "codes": [Attack(victim)],
+    }
+    pickled = pickle.dumps({**extras, "state_dict": {}}, protocol)
+    with open_file(as_archive(tmp_path / "a.pth", pickled)) as checkpoint:
+        assert not checkpoint.arrays
+    assert not victim.exists()
+    pickled = pickle.dumps({"state_dict": {"a": extras["codes"][0]}}, protocol)
+    with (
+        pytest.raises(ValueError, match=r"mkdir`, which is code.*Received: .*a\.pth"),
+        open_file(as_archive(tmp_path / "a.pth", pickled)),
+    ):
+        pass
+    assert not victim.exists()
+
+
+def test_a_checkpoint_of_a_training_run_of_pytorch(tmp_path):
+    torch = pytest.importorskip("torch")
+    checkpoint = {
+        "state_dict": {"a": torch.from_numpy(BASE)},
+        "best": np.float64(3.0),
+        "dtype": torch.float32,
+        "complex": torch.ones(2, dtype=torch.complex64),
+    }
+    for zipped in (True, False):
+        torch.save(
+            checkpoint, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped
+        )
+        with open_file(tmp_path / "a.pth") as read:
+            np.testing.assert_array_equal(read.arrays["a"].read(), BASE)
+    eight = torch.ones(2).to(torch.float8_e4m3fn)
+    torch.save({**checkpoint, "eight": eight}, tmp_path / "a.pth")
+    with open_file(tmp_path / "a.pth") as read:
+        assert list(read.arrays) == ["a"]
+    torch.save({"state_dict": {"a": eight}}, tmp_path / "a.pth")
+    with (
+        pytest.raises(ValueError, match=r"_rebuild_tensor_v3`.*Received: .*a\.pth"),
+        open_file(tmp_path / "a.pth"),
+    ):
+        pass
 
 
 def builds_on_what_it_may_call(module, name):
@@ -180,10 +234,26 @@ def read_all(path):
             stored.read()
 
 
-@pytest.mark.parametrize("content", [b"", b"nothing", b"\x89PNG\r\n\x1a\n" * 20])
-def test_something_else(content, tmp_path):
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"nothing", "this is none"),
+        (b"\x89PNG\r\n\x1a\n" * 20, "this is none"),
+        (b"", "empty: download it again"),
+        (
+            (DATA / "zip.pth").read_bytes()[:-30],
+            "end is missing: download it again",
+        ),
+        (save({"a": BASE}), r"one of safetensors: .* \.safetensors"),
+        (b"\n<!DOCTYPE html><html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "pointer of Git LFS"),
+    ],
+)
+def test_something_else(content, text, tmp_path):
     path = as_bytes(tmp_path / "a.pth", content)
-    with pytest.raises(ValueError, match=r"`torch.save`.*Received: .*a\.pth"):
+    with pytest.raises(
+        ValueError, match=rf"`torch.save`, and .*{text}.*Received: .*a\.pth"
+    ):
         read_all(path)
 
 
@@ -212,6 +282,8 @@ def test_a_pickle_of_something_else(tmp_path):
         {"module.a": BASE},
         {"state_dict": {"_orig_mod.a": BASE}},
         {"state_dict": {"module._orig_mod.a": BASE}},
+        {"state_dict": {"_orig_mod.module.a": BASE}},
+        {"state_dict": {"model._orig_mod.a": BASE}, "pytorch-lightning_version": "2"},
     ],
 )
 def test_state_dict_in_what_a_training_script_saves(checkpoint):
