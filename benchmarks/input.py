@@ -219,10 +219,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--images", type=int, default=1280, help="images of a pass")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="*", help="names of pipelines, for a short run")
     options = parser.parse_args()
     files = make_jpegs(256)
     made = {}
     for name, (make, share) in PIPELINES.items():
+        if options.only and name not in ("decode only", *options.only):
+            continue
         repeats = max(1, round(options.images * share / len(files)))
         try:
             made[name] = make(Memory(files, repeats))
@@ -234,13 +237,13 @@ def main():
             rate = measure(batches)
             if turn:  # the first warms up
                 rates[name].append(rate)
-        print(f"round {turn} of {options.rounds}", flush=True)
+            print(f"{turn}/{options.rounds} {name}: {rate:.0f} images/s", flush=True)
     print(f"\n{os.cpu_count()} cores, medians of {options.rounds} rounds\n")
     print("| pipeline | images/s | of decode only |\n| --- | --- | --- |")
     medians = {name: statistics.median(values) for name, values in rates.items()}
     for name, rate in medians.items():
         print(f"| {name} | {rate:.0f} | {rate / medians['decode only']:.2f} |")
-    if "torchvision, 2 workers" in medians:
+    if {"paper", "torchvision, 2 workers"} <= set(medians):
         ratio = medians["paper"] / medians["torchvision, 2 workers"]
         print(f"\npaper / torchvision: {ratio:.2f}")
 
