@@ -9,6 +9,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
+from se_keras.training import sgd
 from se_keras.training.schedule import make_schedule
 
 
@@ -61,7 +62,7 @@ class _PerVariable:
         return grads_and_vars
 
 
-class SGD(_PerVariable, keras.optimizers.SGD):
+class SGD(_PerVariable, sgd.SGD):
     """`keras.optimizers.SGD` for the trainer."""
 
 

@@ -13,8 +13,8 @@ from se_keras import export
 from se_keras.data import (
     BadImages,
     ImageSource,
-    bad_images,
     evaluation_batches,
+    naming_bad_images,
     open_source,
     training_batches,
 )
@@ -122,7 +122,7 @@ def _train(run, trainer):
     recipe = run.recipe
     if run.worker.is_chief:
         _introduce(run)
-    with bad_images.as_usage_errors(run.source):
+    with naming_bad_images(run.source):
         training_seconds = _fit(run, trainer)
         evaluation = trainer.evaluate(_evaluation_data(run))
     skipped = total(run.strategy, len(run.skipped))
