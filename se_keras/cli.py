@@ -212,7 +212,7 @@ def _first_names(names) -> str:
 
 
 # How fields are written that do not speak for themselves, or speak too long.
-TEXTS = {"class_names": _first_names, "top1": _accuracies}
+TEXTS = {"class_names": _first_names, "top1": _accuracies, "remarks": "; ".join}
 
 
 def _call(layer) -> str:

@@ -172,9 +172,10 @@ def with_named_network(checkpoint: Checkpoint) -> Checkpoint:
 
     A name that the arrays do not fit is left out, with a remark.
     """
-    info, named = checkpoint.info, inventory.networks()
+    info = checkpoint.info
     if checkpoint.traits or not info.networks:
         return checkpoint
+    named = inventory.networks()
     for name in info.networks:
         network = named.get(name)
         if (
