@@ -9,10 +9,16 @@ from se_keras import SqueezeExcite, fold
 from se_keras.layers import EffectiveSqueezeExcite
 from se_keras.layers.gate import Gate
 from tests.graph.tools import arguments, outputs, randomize
-from tests.helpers import relative_error
-from tests.models.test_every_network import NETWORKS, each, small_images
+from tests.helpers import relative_error, run_large
+from tests.models.test_every_network import NETWORKS, QUICK, small_images
 from tests.models.test_every_network import network as network
 from tests.models.tools import outputs as network_outputs
+
+
+EACH = [
+    pytest.param(name, marks=() if name in QUICK else (pytest.mark.slow, run_large))
+    for name in NETWORKS
+]
 
 
 def kinds(model):
@@ -27,7 +33,7 @@ def assert_same_outputs(folded, model, tolerance=1e-6):
         assert relative_error(actual, expected) < tolerance
 
 
-@each(NETWORKS)
+@pytest.mark.parametrize("network", EACH, indirect=True)
 def test_networks(network):
     network.layers[-1].activation = keras.activations.linear
     folded = fold(network)
