@@ -14,7 +14,6 @@ from tests.models.test_every_network import NETWORKS, QUICK, small_images
 from tests.models.test_every_network import network as network
 from tests.models.tools import outputs as network_outputs
 
-
 EACH = [
     pytest.param(name, marks=() if name in QUICK else (pytest.mark.slow, run_large))
     for name in NETWORKS
