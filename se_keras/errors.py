@@ -25,6 +25,10 @@ class InterruptionError(RunError):
     exit_code = os.EX_TEMPFAIL  # 75
 
 
+class AbandonedError(InterruptionError):
+    """The run was asked again, and ends at once; nothing is saved."""
+
+
 class StorageError(RunError):
     """The disk of the work directory is full or fails; what was saved is intact."""
 

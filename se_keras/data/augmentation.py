@@ -68,6 +68,13 @@ class Augmentation:
                 f"Argument `crop` must be one of {tuple(CROPS)}. "
                 f"Received: crop={self.crop!r}"
             )
+        for name in ("area", "aspect"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high < math.inf:
+                raise ValueError(
+                    f"Argument `{name}` must be two positive numbers, the smaller one "
+                    f"first. Received: {name}={(low, high)}"
+                )
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:

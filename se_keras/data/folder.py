@@ -123,18 +123,38 @@ def _hash(path):
 
 def _by_class(root):
     """Returns the sorted paths of the images of each sub-folder that has some."""
-    folders = sorted(folder for folder in root.iterdir() if folder.is_dir())
+    folders = sorted(
+        folder
+        for folder in root.iterdir()
+        if folder.is_dir() and not folder.name.startswith(".")
+    )
     images = {folder.name: _images(folder) for folder in folders}
     return {name: paths for name, paths in images.items() if paths}
 
 
 def _images(folder):
-    return sorted(
-        os.path.join(place, name)
-        for place, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-    )
+    images, seen = [], set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            # A link back to where the walk has been.
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        images += [
+            os.path.join(place, name)
+            for name in names
+            if name.lower().endswith(SUFFIXES) and not name.startswith(".")
+        ]
+    for path in images:
+        try:
+            path.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"Expected file names in UTF-8. Received: {os.fsencode(path)!r}"
+            ) from error
+    return sorted(images)
 
 
 def _check(root, classes, images):

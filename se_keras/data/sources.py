@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from se_keras.data import embedded
-from se_keras.errors import UsageError
+from se_keras.errors import RunError, UsageError
 
 # The first of these that a data set has is its evaluation split: where there is a
 # labelled validation split, as in ImageNet and Places365, the test split has no labels.
@@ -192,6 +192,8 @@ def _builder(name, data_dir):
             "Expected the name of a data set of TensorFlow Datasets, "
             f"{embedded.NAME!r} or {FOLDER}PATH. {hint}Received: {name!r}"
         ) from error
+    except RunError:
+        raise  # the run is asked to end
     except Exception as error:  # a data set's own code may raise anything
         raise UsageError(f"Data set {name!r} cannot be opened: {error}") from error
 
@@ -222,6 +224,8 @@ def _prepare(name, builder):
     """Downloads and prepares a data set."""
     try:
         builder.download_and_prepare()
+    except RunError:
+        raise  # the run is asked to end
     except Exception as error:  # a data set's own code may raise anything
         place = builder.data_dir_root
         if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:

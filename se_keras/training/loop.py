@@ -182,7 +182,6 @@ class Trainer:
         """
         self.progress = progress or Progress()
         self._unchecked = None
-        self._stop_wanted = False
         self.model.stop_training = False
         first, logs = self.progress.epoch, None
         callbacks = keras.callbacks.CallbackList(
@@ -212,6 +211,8 @@ class Trainer:
         finally:
             # Whatever ended it: TensorBoard has files to close.
             callbacks.on_train_end(logs)
+            # Here, and not at the start: a signal may come before.
+            self._stop_wanted = False
         return self.model.history.history
 
     def evaluate(self, data: tf.data.Dataset) -> dict[str, float]:

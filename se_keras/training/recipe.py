@@ -13,6 +13,7 @@ import difflib
 import math
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
 from se_keras.data.augmentation import Augmentation
 from se_keras.data.bad_images import POLICIES
@@ -201,6 +202,12 @@ class Recipe:
             "freeze_epochs",
             self.freeze_epochs,
         )
+        _require(
+            all(low < high for low, high in pairwise((0, *self.boundaries))),
+            "positive and increasing epochs for",
+            "boundaries",
+            self.boundaries,
+        )
         steps = self.profile_steps
         _require(
             not steps or (len(steps) == 2 and 0 < steps[0] <= steps[1]),
@@ -224,7 +231,6 @@ POSITIVE = (
 )
 NOT_NEGATIVE = (
     "weight_decay",
-    "momentum",
     "warmup_epochs",
     "seed",
     "freeze_epochs",
@@ -232,6 +238,7 @@ NOT_NEGATIVE = (
 )
 SHARES = {
     "label_smoothing": 1,
+    "momentum": 1,
     "drop_path": 1,
     "ema": 1,
     "target_threshold": 1,

@@ -19,7 +19,12 @@ from se_keras.data import (
     training_batches,
 )
 from se_keras.data.embedded import NAME as EMBEDDED
-from se_keras.errors import InterruptionError, UsageError, as_usage_errors
+from se_keras.errors import (
+    AbandonedError,
+    InterruptionError,
+    UsageError,
+    as_usage_errors,
+)
 from se_keras.files import replacing, write_json
 from se_keras.models import Preprocessing, create_model
 from se_keras.models.registry import lookup
@@ -105,17 +110,17 @@ def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dic
     """
     if recipe.deterministic:
         tf.config.experimental.enable_op_determinism()
-    with on_signals(leave_at_once):
-        strategy = strategy or make_strategy(
-            recipe.strategy, recipe.workers, recipe.worker_index
-        )
-        with naming_lost_workers(strategy):
-            run = _prepare(recipe, strategy)
-            # Before the work directory is opened: a recipe may ask what a network
-            # cannot do, or for weights that are not its own.
-            trainer = _trainer(run)
-            with run.open_workdir(), storage_errors(f"A file of {run.path}"):
-                return _train(run, trainer)
+    # Before signals are caught: a worker that waits for others hears none of Python's.
+    strategy = strategy or make_strategy(
+        recipe.strategy, recipe.workers, recipe.worker_index
+    )
+    with on_signals(leave_at_once), naming_lost_workers(strategy):
+        run = _prepare(recipe, strategy)
+        # Before the work directory is opened: a recipe may ask what a network cannot
+        # do, or for weights that are not its own.
+        trainer = _trainer(run)
+        with run.open_workdir(), storage_errors(f"A file of {run.path}"):
+            return _train(run, trainer)
 
 
 def _train(run, trainer):
@@ -313,6 +318,9 @@ def _fit(run, trainer):
                 callbacks=_callbacks(run, trainer, saving, training_data),
                 verbose=1 if run.worker.is_chief else 0,
             )
+    except AbandonedError:
+        # In the middle of a step, whose weights may be new and whose number old.
+        raise
     except InterruptionError as interruption:
         saving.save()
         raise InterruptionError(

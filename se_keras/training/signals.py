@@ -5,7 +5,7 @@ import signal
 import threading
 from collections.abc import Callable
 
-from se_keras.errors import InterruptionError
+from se_keras.errors import AbandonedError
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -37,4 +37,4 @@ def on_signals(action: Callable[[str], None]):
 
 def leave_at_once(name: str) -> None:
     """Ends a part of a run in which there is nothing to save."""
-    raise InterruptionError(f"Received {name}. The same command goes on with the run")
+    raise AbandonedError(f"Received {name}. The same command goes on with the run")

@@ -114,9 +114,10 @@ def _cluster(workers, worker_index):
         return _cluster_of_environment()
     for address in workers:
         host, _, port = address.rpartition(":")
-        if not (host and port.isdigit()):
+        if not (host and port.isdigit() and 0 < int(port) < 2**16):
             raise UsageError(
-                f"Expected host:port for each of the workers. Received: {address!r}"
+                "Expected host:port for each of the workers, with a port below 65536. "
+                f"Received: {address!r}"
             )
     if len(set(workers)) < len(workers):
         raise UsageError(

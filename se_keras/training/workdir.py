@@ -25,6 +25,7 @@ FREE_SETTINGS = (
     "deterministic",
     "exports",
     "keep_checkpoints",
+    "on_bad_image",
     "profile_steps",
     "strategy",
     "workdir",

@@ -1,4 +1,5 @@
 import hashlib
+import os
 import re
 
 import pytest
@@ -150,3 +151,34 @@ def test_folders_that_are_no_use(files, message, tmp_path):
         fill(root, *files)
     with pytest.raises(UsageError, match=f"{message}|{re.escape(message)}"):
         open_source(f"folder:{root}")
+
+
+def test_hidden_folders_are_no_classes(tmp_path):
+    fill(tmp_path, *(f"{c}/{i}.jpg" for c in "ab" for i in range(20)))
+    fill(tmp_path, *(f".cache/{i}.jpg" for i in range(20)), "a/.thumbs/x.jpg")
+    source = open_source(f"folder:{tmp_path}")
+    assert source.class_names == ("a", "b")
+    assert sum(map(source.num_examples, ("train", "validation"))) == 40
+
+
+def test_a_link_back_counts_nothing_twice(tmp_path):
+    fill(tmp_path, *(f"{c}/{i}.jpg" for c in "ab" for i in range(20)))
+    (tmp_path / "a" / "loop").symlink_to(tmp_path / "a")
+    source = open_source(f"folder:{tmp_path}")
+    assert sum(map(source.num_examples, ("train", "validation"))) == 40
+
+
+def test_a_name_that_is_not_utf8(tmp_path):
+    fill(tmp_path, *(f"{c}/{i}.jpg" for c in "ab" for i in range(20)))
+    (tmp_path / "a" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(JPEG)
+    with pytest.raises(UsageError, match=r"UTF-8\. Received: b'.*caf\\xe9\.jpg'"):
+        open_source(f"folder:{tmp_path}")
+
+
+@pytest.mark.parametrize(
+    "settings", [{"area": (0.5, 0.1)}, {"area": (0, 0)}, {"aspect": (0, 1)}]
+)
+def test_ranges_that_are_none(settings):
+    (name,) = settings
+    with pytest.raises(ValueError, match=f"`{name}` must be two positive"):
+        Augmentation(**settings)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from se_keras.errors import UsageError
+from se_keras.errors import InterruptionError, UsageError
 from se_keras.layers import SqueezeExcite
 from se_keras.training import Trainer
 from se_keras.training.loop import Progress
@@ -233,6 +233,13 @@ def test_fit_says_in_which_step_a_loss_is_not_finite(bad):
     assert list(watch.epochs) == [0]
     # Found at the latest while the step after it is done.
     assert len(watch.steps) <= STEPS + bad + 1
+
+
+def test_fit_hears_a_stop_that_came_before_it():
+    ours = trainer()
+    ours.request_stop()
+    with pytest.raises(InterruptionError, match="After step 1 of epoch 1"):
+        fit(ours, Watch(), epochs=2)
 
 
 def test_fit_stops_before_a_loss_that_is_not_finite_is_saved():

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from se_keras.errors import InterruptionError
+from se_keras.errors import AbandonedError, InterruptionError
 from se_keras.training.signals import leave_at_once, on_signals
 
 
@@ -16,7 +16,8 @@ def test_first_signal_asks_and_second_one_insists(number):
         with on_signals(asked.append):
             os.kill(os.getpid(), number)
             assert asked == [signal.Signals(number).name]
-            with pytest.raises(InterruptionError, match=f"Received {asked[0]}"):
+            # Not saved: the signal may have come in the middle of a step.
+            with pytest.raises(AbandonedError, match=f"Received {asked[0]}"):
                 os.kill(os.getpid(), number)
         with pytest.raises(InterruptionError):
             os.kill(os.getpid(), number)
