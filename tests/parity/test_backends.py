@@ -9,13 +9,29 @@ import numpy as np
 import pytest
 
 from tests.helpers import ROOT, relative_error, require
-from tests.models.test_every_network import LARGE, NETWORKS
+from tests.models.test_every_network import NETWORKS
 
-EACH = [
-    name
-    for name in NETWORKS
-    if name not in LARGE or os.environ.get("SE_KERAS_LARGE") == "1"
-]
+# One of each family and each kind of block; all of them with SE_KERAS_LARGE=1.
+FAMILIES = (
+    "resnet18",
+    "resnetrs50",
+    "se_bn_inception",
+    "se_inception_v3",
+    "se_mobilenet",
+    "se_resnet18_caffe",
+    "se_resnet20",
+    "se_resnet50",
+    "se_resnet50t",
+    "se_resnet164",
+    "se_resnetaa50d",
+    "se_resnext50_32x4d",
+    "se_shake_even_29_2x4x64d",
+    "se_shake_shake_26_2x96d",
+    "se_shufflenet",
+    "se_vgg16",
+    "se_wrn_16_8",
+)
+EACH = NETWORKS if os.environ.get("SE_KERAS_LARGE") == "1" else FAMILIES
 
 pytestmark = pytest.mark.parity
 
@@ -56,7 +72,9 @@ def test_networks_on_backend(backend, expected, tmp_path):
     require(backend)
     found = outputs(backend, tmp_path)
     for name in EACH:
-        one, other = expected[name]
+        wanted, perturbed = expected[name]
         # Else the weights would hide the images, and with them an error.
-        assert relative_error(one, other) > 0.02, name
-        assert relative_error(found[name], expected[name]) < 1e-4, name
+        assert relative_error(wanted[0], wanted[1]) > 1e-3, name
+        # Some deep networks with these weights blow rounding up to a tenth.
+        rounding = relative_error(perturbed, wanted)
+        assert relative_error(found[name][0], wanted) < max(1e-4, 10 * rounding), name
