@@ -9,7 +9,7 @@ from se_keras import SqueezeExcite, fold
 from se_keras.layers import EffectiveSqueezeExcite
 from se_keras.layers.gate import Gate
 from tests.graph.tools import arguments, outputs, randomize
-from tests.helpers import relative_error, run_large
+from tests.helpers import relative_error, run_large, to_numpy
 from tests.models.test_every_network import NETWORKS, QUICK, small_images
 from tests.models.test_every_network import network as network
 from tests.models.tools import outputs as network_outputs
@@ -115,15 +115,18 @@ def test_batch_norm_stays_where_folding_would_change_something(kind):
 
 
 def gated(*before, shape=(9, 8, 4), **arguments):
-    return randomize(
-        keras.Sequential(
-            [
-                keras.Input(shape),
-                *before,
-                SqueezeExcite(ratio=2, name="se", **arguments),
-            ]
-        )
-    )
+    """Returns a model whose gates are neither open nor closed, so that they count."""
+    gate = SqueezeExcite(ratio=2, name="se", **arguments)
+    model = randomize(keras.Sequential([keras.Input(shape), *before, gate]))
+    rng = np.random.default_rng(2)
+    for layer, deviation in ((gate.fc1, 0.05), (gate.fc2, 0.5)):
+        for weight in layer.weights:
+            weight.assign(rng.normal(0, deviation, weight.shape))
+    x = rng.uniform(0, 5, (2, *shape)).astype("float32")
+    for layer in model.layers[:-1]:
+        x = layer(x)
+    assert np.ptp(to_numpy(gate.gate(x))) > 0.01
+    return model
 
 
 @pytest.mark.parametrize(
