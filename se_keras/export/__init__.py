@@ -1,6 +1,12 @@
 """Models as files that other programs run, each verified against the Keras model."""
 
-from se_keras.export.artifact import onnx, openvino, saved_model, tflite
+from se_keras.export.artifact import (
+    onnx,
+    openvino,
+    quantization_errors,
+    saved_model,
+    tflite,
+)
 from se_keras.export.classifier import Classifier, load_classifier
 
 __all__ = [
@@ -8,6 +14,7 @@ __all__ = [
     "load_classifier",
     "onnx",
     "openvino",
+    "quantization_errors",
     "saved_model",
     "tflite",
 ]

@@ -1,56 +1,73 @@
 """Exported models: written whole and verified, or not at all."""
 
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypedDict, Unpack
 
 import keras
 import numpy as np
 
 from se_keras.errors import UsageError
-from se_keras.export import runtime
-from se_keras.export.inference import as_float32, inference_form, with_preprocessing
-from se_keras.export.metadata import Metadata, attach
+from se_keras.export import quantize, runtime, verification
+from se_keras.export.formats import FORMATS
+from se_keras.export.images import calibration_images, some_images
+from se_keras.export.metadata import attach
+from se_keras.export.network import Exported, exported
+from se_keras.export.writers import tflite_writer
 from se_keras.files import replacing, size_of
 from se_keras.models.preprocessing import Preprocessing
 
-# Largest difference to the Keras model, relative to its largest output.
-TOLERANCE = 1e-4
-SYNTHETIC_IMAGES = 4
 
+class Common(TypedDict, total=False):
+    """Arguments that every export takes, all by name and all optional.
 
-class VerificationError(RuntimeError):
-    """An exported model computes something else than the Keras model."""
+    Attributes:
+        include_preprocessing: Whether the exported model takes pixels in 0..255 and
+            normalises them itself. By default it takes what the model takes.
+        class_names: Names in the order of the outputs; they travel with the file.
+            Defaults to the model's.
+        preprocessing: What the model expects; it travels with the file. Defaults to
+            the model's.
+        input_size: Height and width of the images, one number for both. Defaults to
+            the model's.
+        images: Inputs of the exported model to verify it on, `(n, height, width,
+            channels)`. Defaults to a few of its own.
+        overwrite: Whether to replace what is at the path.
+    """
+
+    include_preprocessing: bool
+    class_names: Sequence[str] | None
+    preprocessing: Preprocessing | None
+    input_size: int | tuple[int, int] | None
+    images: np.ndarray | None
+    overwrite: bool
 
 
 def saved_model(
-    model: keras.Model,
-    path: str | pathlib.Path,
-    *,
-    include_preprocessing: bool = False,
-    class_names: Sequence[str] | None = None,
-    preprocessing: Preprocessing | None = None,
-    images: np.ndarray | None = None,
-    overwrite: bool = False,
+    model: keras.Model, path: str | pathlib.Path, **common: Unpack[Common]
 ) -> dict:
-    """Exports a SavedModel with one signature, `serve`, for batches of any size.
+    """Exports a SavedModel for batches of any size.
 
-    The file is loaded again and compared with the Keras model before it gets its name.
+    Like every export it is made of the inference form (`fold`) in float32, opened again
+    and compared with the Keras model before it gets its name. It runs where TensorFlow
+    is, without keras and se_keras. Signatures:
+
+    - `serve`, also `serving_default`: images `(n, height, width, channels)`, float32.
+      Returns scores `(n, classes)`.
+    - `classify`, if the preprocessing is known: `encoded_images`, a string tensor
+      `(n,)` of JPEG, PNG, GIF or BMP files. They are decoded, resized, cropped and
+      normalised. Returns `classes` and `scores`, both `(n, classes)`, best first;
+      without class names their numbers.
 
     Args:
-        model: A Keras model of one image and one output, in any precision; it is
-            exported in float32.
+        model: A Keras model of one image and one output, in any precision.
         path: Folder to write.
-        include_preprocessing: Whether the exported model takes pixels in 0..255 and
-            normalises them itself. By default it takes what `model` takes.
-        class_names: Names in the order of the outputs. Defaults to the model's.
-        preprocessing: What the model expects. Defaults to the model's.
-        images: Inputs of the exported model to verify it on, `(n, height, width,
-            channels)`. Defaults to a few synthetic ones.
-        overwrite: Whether to replace what is at `path`.
+        **common: See `Common`.
 
     Returns:
-        The report: `path`, `bytes`, `images`, `largest_difference` (relative to the
-        largest output) and `top1_agreement`.
+        The report: `path`, `bytes`, `images`, `largest_difference` and
+        `rms_difference` (both relative to the output of the Keras model),
+        `top1_agreement` in 0..1, and `milliseconds` (median, of one image).
 
     Raises:
         UsageError: If `path` exists, or the model or an argument is not of the
@@ -62,117 +79,102 @@ def saved_model(
     ```python
     report = export.saved_model(model, "saved_model", include_preprocessing=True)
     # In a process that has only TensorFlow:
-    scores = tf.saved_model.load("saved_model").serve(pixels)
+    loaded = tf.saved_model.load("saved_model")
+    scores = loaded.serve(pixels)
+    best = loaded.classify(tf.constant([open("cat.jpg", "rb").read()]))["classes"][0, 0]
     ```
     """
-
-    def write(network, temporary):
-        network.export(temporary, format="tf_saved_model", verbose=False)
-
-    return _export(
-        write,
-        runtime.run_saved_model,
-        model,
-        path,
-        include_preprocessing=include_preprocessing,
-        class_names=class_names,
-        preprocessing=preprocessing,
-        images=images,
-        overwrite=overwrite,
-    )
+    return _export("saved_model", model, path, common)
 
 
 def tflite(
     model: keras.Model,
     path: str | pathlib.Path,
     *,
-    include_preprocessing: bool = False,
-    class_names: Sequence[str] | None = None,
-    preprocessing: Preprocessing | None = None,
-    images: np.ndarray | None = None,
-    overwrite: bool = False,
+    quantization: str | None = None,
+    calibration: np.ndarray | Iterable | None = None,
+    dynamic_batch: bool = False,
+    **common: Unpack[Common],
 ) -> dict:
-    """Exports a float32 TFLite file for one image at a time.
+    """Exports a TFLite file of built-in operations, for one image at a time.
 
     Args:
-        model: As in `saved_model`; its input has a known height and width.
+        model: As in `saved_model`; the height and width of its input are known.
         path: File to write, with the suffix `.tflite`.
-        include_preprocessing: As in `saved_model`.
-        class_names: As in `saved_model`; they travel in the file.
-        preprocessing: As in `saved_model`; it travels in the file.
-        images: As in `saved_model`.
-        overwrite: As in `saved_model`.
+        quantization: What the weights are, and with `"int8"` everything else too:
+
+            - `None`: float32.
+            - `"float16"`: float16 weights in half the size, float32 arithmetic.
+            - `"dynamic"`: int8 weights in a quarter of the size; the arithmetic is the
+              runtime's choice.
+            - `"int8"`: int8 weights (by channel) and activations, uint8 images in,
+              float32 scores out. Needs `calibration`.
+        calibration: Images as the exported model takes them, from which the ranges of
+            the activations are found: an array `(n, height, width, channels)`, or
+            batches of such, alone or with labels, as a `tf.data.Dataset` gives them.
+            Some 100 to 500 of the training images are enough. Also what the file is
+            verified on, by default.
+        dynamic_batch: Whether the file takes batches of any size (the runtime has to
+            resize its input then).
+        **common: See `Common`.
 
     Returns:
-        As `saved_model`.
+        As `saved_model`, and `operations` and `outside_xnnpack`: how many operations
+        the file has, and how many of them XNNPACK, which runs the others fast on
+        processors, did not take.
 
     Raises:
-        UsageError: As `saved_model`.
+        UsageError: As `saved_model`; if TFLite has no operation for a layer.
         VerificationError: As `saved_model`.
 
     Example:
 
     ```python
-    report = export.tflite(model, "model.tflite", include_preprocessing=True)
+    export.tflite(model, "model.tflite", include_preprocessing=True)
+    export.tflite(
+        model,
+        "model_int8.tflite",
+        include_preprocessing=True,
+        quantization="int8",
+        calibration=pixels,
+    )
     ```
     """
-    path = pathlib.Path(path)
-    if path.suffix != ".tflite":
+    if quantization not in quantize.CONVERTER_SETTINGS:
         raise UsageError(
-            f"Expected a path with the suffix .tflite. Received: {str(path)!r}"
+            f"Expected a quantization in {tuple(quantize.CONVERTER_SETTINGS)}. "
+            f"Received: quantization={quantization!r}"
         )
-
-    def write(network, temporary):
-        shape = (1, *network.inputs[0].shape[1:])
-        if None in shape:
-            raise UsageError(
-                "Expected a model whose input has a known height and width, as TFLite "
-                f"needs. Received: input_shape={network.inputs[0].shape}"
-            )
-        network.export(
-            temporary,
-            format="litert",
-            verbose=False,
-            input_signature=[keras.InputSpec(shape=shape, dtype="float32")],
+    if (quantization == "int8") != (calibration is not None):
+        raise UsageError(
+            "Expected calibration images with quantization='int8', and only then. "
+            f"Received: quantization={quantization!r}, "
+            f"calibration={'None' if calibration is None else 'images'}"
         )
-
     return _export(
-        write,
-        runtime.run_tflite,
+        "tflite",
         model,
         path,
-        include_preprocessing=include_preprocessing,
-        class_names=class_names,
-        preprocessing=preprocessing,
-        images=images,
-        overwrite=overwrite,
+        common,
+        calibration,
+        quantization=quantization,
+        dynamic_batch=dynamic_batch,
     )
 
 
 def onnx(
-    model: keras.Model,
-    path: str | pathlib.Path,
-    *,
-    include_preprocessing: bool = False,
-    class_names: Sequence[str] | None = None,
-    preprocessing: Preprocessing | None = None,
-    images: np.ndarray | None = None,
-    overwrite: bool = False,
+    model: keras.Model, path: str | pathlib.Path, **common: Unpack[Common]
 ) -> dict:
     """Exports an ONNX file for batches of any size, images channels last.
 
-    The file is run in ONNX Runtime and compared with the Keras model before it gets its
-    name. Needs the extra `export`: `pip install 'se-keras[export]'`.
+    It is verified in ONNX Runtime. The names and the preprocessing travel in the file,
+    as `metadata_props["se_keras.json"]`. Needs the extra `export`:
+    `pip install 'se-keras[export]'`.
 
     Args:
         model: As in `saved_model`.
         path: File to write, with the suffix `.onnx`.
-        include_preprocessing: As in `saved_model`.
-        class_names: As in `saved_model`; they travel in the file, as
-            `metadata_props["se_keras.json"]`.
-        preprocessing: As in `saved_model`; it travels in the file too.
-        images: As in `saved_model`.
-        overwrite: As in `saved_model`.
+        **common: See `Common`.
 
     Returns:
         As `saved_model`.
@@ -189,59 +191,23 @@ def onnx(
     (scores,) = session.run(None, {"pixels": pixels})
     ```
     """
-    path = pathlib.Path(path)
-    if path.suffix != ".onnx":
-        raise UsageError(
-            f"Expected a path with the suffix .onnx. Received: {str(path)!r}"
-        )
-    runtime.require("onnx", "tf2onnx", "onnxruntime")
-
-    def write(network, temporary):
-        network.export(
-            str(temporary),
-            format="onnx",
-            verbose=False,
-            input_signature=[_signature(network)],
-        )
-
-    return _export(
-        write,
-        runtime.run_onnx,
-        model,
-        path,
-        include_preprocessing=include_preprocessing,
-        class_names=class_names,
-        preprocessing=preprocessing,
-        images=images,
-        overwrite=overwrite,
-    )
+    return _export("onnx", model, path, common)
 
 
 def openvino(
-    model: keras.Model,
-    path: str | pathlib.Path,
-    *,
-    include_preprocessing: bool = False,
-    class_names: Sequence[str] | None = None,
-    preprocessing: Preprocessing | None = None,
-    images: np.ndarray | None = None,
-    overwrite: bool = False,
+    model: keras.Model, path: str | pathlib.Path, **common: Unpack[Common]
 ) -> dict:
     """Exports a folder with OpenVINO's `model.xml` and `model.bin`, for any batch size.
 
-    The folder is read again, run in float32 and compared with the Keras model before it
-    gets its name. (OpenVINO itself chooses bfloat16 on processors that have it.) Needs
-    the extra `export`: `pip install 'se-keras[export]'`.
+    It is verified in float32. (OpenVINO itself chooses bfloat16 on processors that have
+    it.) The names and the preprocessing travel in the folder, in
+    `assets.extra/se_keras.json`. Needs the extra `export`:
+    `pip install 'se-keras[export]'`.
 
     Args:
         model: As in `saved_model`.
         path: Folder to write.
-        include_preprocessing: As in `saved_model`.
-        class_names: As in `saved_model`; they travel in the folder, in
-            `assets.extra/se_keras.json`.
-        preprocessing: As in `saved_model`; it travels in the folder too.
-        images: As in `saved_model`.
-        overwrite: As in `saved_model`.
+        **common: See `Common`.
 
     Returns:
         As `saved_model`.
@@ -258,164 +224,76 @@ def openvino(
     scores = compiled(pixels)[0]
     ```
     """
-    runtime.require("openvino")
+    return _export("openvino", model, path, common)
 
-    def write(network, temporary):
-        temporary.mkdir()
-        network.export(
-            str(temporary / runtime.OPENVINO_FILE),
-            format="openvino",
-            verbose=False,
-            input_signature=[_signature(network)],
+
+def quantization_errors(
+    model: keras.Model, calibration: np.ndarray | Iterable, **common: Unpack[Common]
+) -> list[dict]:
+    """Compares an int8 TFLite model with the float32 one, layer by layer.
+
+    Each operation is run in int8 and in float32 on the same int8 inputs, by
+    `tf.lite.experimental.QuantizationDebugger`.
+
+    Args:
+        model: As in `tflite`.
+        calibration: As in `tflite`.
+        **common: As in `tflite`; `images` and `overwrite` are not used.
+
+    Returns:
+        A record for each operation in the order of the network: `layer`, `operation`,
+        `scale` (of the output), `mean_squared_error`, and `steps`: its root in units of
+        the scale. Rounding alone gives 0.29; where it is more than about 1, ranges or
+        inputs are at fault.
+
+    Example:
+
+    ```python
+    rows = export.quantization_errors(model, pixels, include_preprocessing=True)
+    worst = sorted(rows, key=lambda row: -row["steps"])[:5]
+    ```
+    """
+    source = _source(FORMATS["tflite"], model, **common)
+    images = calibration_images(source.network, calibration)
+    write = tflite_writer(source.network)
+    calibrated = quantize.calibrate(write, images, source.metadata.normalizes)
+    return quantize.errors(calibrated, images)
+
+
+def _export(name, model, path, common, calibration=None, **own):
+    """Writes a model in a format, verifies it, and gives it its name at the end."""
+    form, path = FORMATS[name], pathlib.Path(path)
+    if form.suffix and path.suffix != form.suffix:
+        raise UsageError(
+            f"Expected a path with the suffix {form.suffix}. Received: {str(path)!r}"
         )
-
-    return _export(
-        write,
-        runtime.run_openvino,
-        model,
-        path,
-        include_preprocessing=include_preprocessing,
-        class_names=class_names,
-        preprocessing=preprocessing,
-        images=images,
-        overwrite=overwrite,
-    )
-
-
-def _signature(network) -> keras.InputSpec:
-    """Returns what an exported network takes: any batch of its images."""
-    (tensor,) = network.inputs
-    return keras.InputSpec(
-        shape=(None, *tensor.shape[1:]), dtype="float32", name=tensor.name
-    )
-
-
-def _export(
-    write: Callable,
-    run: Callable,
-    model,
-    path,
-    *,
-    include_preprocessing,
-    class_names,
-    preprocessing,
-    images,
-    overwrite,
-):
-    """Exports with `write`, verifies with `run`, and names the file at the end."""
-    path = pathlib.Path(path)
-    if path.exists() and not overwrite:
+    if path.exists() and not common.get("overwrite"):
         raise UsageError(
             "Expected a path where nothing is, or overwrite=True. "
             f"Received: {str(path)!r}"
         )
-    if not getattr(model, "inputs", None):
-        raise UsageError(
-            "Expected a functional or a built Sequential model. "
-            f"Received: a {type(model).__name__} without inputs"
-        )
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise UsageError(
-            "Expected a model of one input and one output. "
-            f"Received: {len(model.inputs)} inputs, {len(model.outputs)} outputs"
-        )
-    if "float" not in model.inputs[0].dtype:
-        raise UsageError(
-            "Expected a model of floating-point images. "
-            f"Received: an input of dtype {model.inputs[0].dtype}"
-        )
-    metadata = Metadata(
-        class_names=_names(model, class_names),
-        preprocessing=preprocessing or getattr(model, "preprocessing", None),
-        normalizes=include_preprocessing,
-    )
-    network = as_float32(model)
-    if isinstance(network, keras.Sequential) or not isinstance(
-        network.input, keras.KerasTensor
-    ):
-        # Exported files take the one tensor bare, not in a dictionary or a list.
-        network = keras.Model(network.inputs[0], network.outputs[0], name=model.name)
-    folded = inference_form(network)
-    if include_preprocessing:
-        if metadata.preprocessing is None:
-            raise UsageError(
-                "include_preprocessing=True needs to know what the model expects: give "
-                "preprocessing=Preprocessing(...). Received: preprocessing=None"
-            )
-        channels = network.inputs[0].shape[-1]
-        if metadata.preprocessing.channels != channels:
-            raise UsageError(
-                f"Expected a preprocessing of images with {channels} channels, the "
-                f"last axis of the model's input. Received: {metadata.preprocessing}"
-            )
-        network = with_preprocessing(network, metadata.preprocessing)
-        folded = with_preprocessing(folded, metadata.preprocessing)
-    images = _images(network, images, include_preprocessing)
+    runtime.require(*form.packages)
+    source = _source(form, model, **common)
+    images = common.get("images")
+    if calibration is not None:
+        calibration = calibration_images(source.network, calibration)
+        own["calibration"] = calibration
+        images = calibration if images is None else images
+    images = some_images(source.network, images, pixels=source.metadata.normalizes)
 
     with replacing(path) as temporary:
-        write(folded, temporary)
-        attach(metadata, temporary)
-        report = _compare(network, run(temporary), images)
-        size = size_of(temporary)
-    return {"path": str(path), "bytes": size, **report}
-
-
-def _names(model, class_names):
-    names = getattr(model, "class_names", None) if class_names is None else class_names
-    if names is None:
-        return None
-    if isinstance(names, str) or not all(
-        isinstance(name, str) and "\n" not in name for name in names
-    ):
-        raise UsageError(
-            "Expected class_names to be a sequence of strings of one line each. "
-            f"Received: class_names={names!r}"
+        form.write(source.network, temporary, source.metadata, **own)
+        attach(source.metadata, temporary)
+        report = verification.compare(
+            source.reference,
+            form.open(temporary),
+            images,
+            quantization=own.get("quantization"),
         )
-    classes = model.outputs[0].shape[-1]
-    if len(names) != classes:
-        raise UsageError(
-            f"Expected a name for each of the {classes} classes. "
-            f"Received: {len(names)} names"
-        )
-    return tuple(map(str, names))
+        report = {"bytes": size_of(temporary), **report, **form.describe(temporary)}
+    return {"path": str(path), **report}
 
 
-def _images(network, images, pixels):
-    expected = network.inputs[0].shape[1:]
-    if images is None:
-        shape = [size or 224 for size in expected]
-        images = np.random.default_rng(0).uniform(size=(SYNTHETIC_IMAGES, *shape))
-        images = images * 255 if pixels else images * 2 - 1
-    images = np.asarray(images, "float32")
-    if (
-        not images.size
-        or images.ndim != len(expected) + 1
-        or any(
-            size not in (None, given)
-            for size, given in zip(expected, images.shape[1:], strict=True)
-        )
-    ):
-        raise UsageError(
-            f"Expected images of shape (n, {', '.join(map(str, expected))}). "
-            f"Received: images of shape {images.shape}"
-        )
-    return images
-
-
-def _compare(network, run, images):
-    expected = np.asarray(network.predict(images, verbose=0))
-    received = np.asarray(run(images))
-    scale = np.abs(expected).max() or 1.0
-    difference = float(np.abs(received - expected).max() / scale)
-    agreement = float((received.argmax(-1) == expected.argmax(-1)).mean())
-    # Not `>`: a NaN must not pass.
-    if not difference <= TOLERANCE:
-        raise VerificationError(
-            f"The exported model differs from the Keras model by {difference:.1e} of "
-            f"the largest output on {len(images)} images; expected at most {TOLERANCE}"
-        )
-    return {
-        "images": len(images),
-        "largest_difference": difference,
-        "top1_agreement": agreement,
-    }
+def _source(form, model, *, images=None, overwrite=False, **common) -> Exported:
+    """Returns what is exported; takes the arguments of `Common`."""
+    return exported(model, needs_size=not form.any_size, **common)

@@ -1,6 +1,7 @@
 """Running exported models."""
 
 import importlib
+import os
 import pathlib
 import warnings
 from collections.abc import Callable
@@ -11,6 +12,8 @@ import tensorflow as tf
 from se_keras.errors import UsageError
 
 OPENVINO_FILE = "model.xml"
+# How an interpreter names the operation that stands for a part of the graph.
+DELEGATE = "DELEGATE"
 
 
 def require(*packages: str) -> None:
@@ -32,11 +35,11 @@ def run_saved_model(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def run_tflite(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns a callable of a batch of images that runs a TFLite file on each."""
-    with warnings.catch_warnings():
-        # Its successor, ai_edge_litert, is no dependency of tensorflow.
-        warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter.*")
-        interpreter = tf.lite.Interpreter(str(path))
+    """Returns a callable of a batch of images that runs a TFLite file on each.
+
+    Images are given as the float model takes them, also to a file of integers.
+    """
+    interpreter = _interpreter(path)
     interpreter.allocate_tensors()
     (source,), (target,) = (
         interpreter.get_input_details(),
@@ -46,12 +49,55 @@ def run_tflite(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
     def run(images):
         scores = []
         for image in np.asarray(images, "float32"):
-            interpreter.set_tensor(source["index"], image[None])
+            interpreter.set_tensor(source["index"], _to_tensor(image[None], source))
             interpreter.invoke()
             scores.append(interpreter.get_tensor(target["index"])[0])
         return np.stack(scores)
 
     return run
+
+
+def describe_tflite(path: pathlib.Path) -> dict[str, int]:
+    """Returns how many operations a TFLite file has, and how many XNNPACK leaves."""
+    interpreter = _interpreter(path)
+    interpreter.allocate_tensors()
+    # There is no public way to ask; the names are those of `tf.lite.experimental`'s
+    # analyzer.
+    nodes = interpreter._get_ops_details()
+    delegates = [node for node in nodes if node["op_name"] == DELEGATE]
+    operations = [node for node in nodes if node["op_name"] != DELEGATE]
+    writer = {t: node["index"] for node in operations for t in node["outputs"]}
+    inputs = {node["index"]: node["inputs"] for node in operations}
+    taken = set()
+    for delegate in delegates:
+        left = list(delegate["outputs"])
+        while left:
+            tensor = left.pop()
+            node = writer.get(tensor)
+            if tensor not in delegate["inputs"] and node not in (None, *taken):
+                taken.add(node)
+                left += list(inputs[node])
+    return {
+        "operations": len(operations),
+        "outside_xnnpack": len(operations) - len(taken),
+    }
+
+
+def _interpreter(path):
+    with warnings.catch_warnings():
+        # Its successor, ai_edge_litert, is no dependency of tensorflow.
+        warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter.*")
+        return tf.lite.Interpreter(str(path), num_threads=os.cpu_count())
+
+
+def _to_tensor(images, detail):
+    """Returns images in the type of an input, with its scale."""
+    if detail["dtype"] == np.float32:
+        return images
+    scale, zero = detail["quantization"]
+    limits = np.iinfo(detail["dtype"])
+    steps = np.round(images / scale) + zero
+    return np.clip(steps, limits.min, limits.max).astype(detail["dtype"])
 
 
 def run_onnx(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:

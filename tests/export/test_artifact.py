@@ -5,9 +5,9 @@ import pytest
 from se_keras import create_model, export
 from se_keras.errors import UsageError
 from se_keras.export import runtime
-from se_keras.export.artifact import VerificationError
-from se_keras.export.inference import as_float32
 from se_keras.export.metadata import read
+from se_keras.export.network import as_float32
+from se_keras.export.verification import VerificationError
 from se_keras.layers import SqueezeExcite
 from se_keras.models import ImageModel, Preprocessing
 

@@ -20,8 +20,17 @@ NETWORKS = {
     if inspect.isfunction(function)
 }
 
-# The smallest images that the networks take; 32 where nothing is said.
-SIZES = {"InceptionResNetV2": 75, "InceptionV3": 75, "Xception": 71}
+# The smallest images that the networks take; 32 where nothing is said. In the deepest
+# EfficientNets gradients are infinite there, without SE too: their last batch norms see
+# one position of two images.
+SIZES = {
+    "EfficientNetB7": 64,
+    "EfficientNetV2L": 64,
+    "EfficientNetV2M": 64,
+    "InceptionResNetV2": 75,
+    "InceptionV3": 75,
+    "Xception": 71,
+}
 
 # Gates by rule: blocks or modules in the papers of the networks.
 GATES = {

@@ -1,0 +1,206 @@
+"""What is exported of a model: its inference form in float32."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import keras
+
+from se_keras.errors import UsageError
+from se_keras.export.metadata import Metadata
+from se_keras.graph import fold
+from se_keras.graph.rewrite import Graph
+from se_keras.models.preprocessing import Preprocessing
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """What is exported.
+
+    Attributes:
+        network: A model of one image, in float32, in its inference form.
+        reference: The same before it was folded.
+        metadata: What travels with it.
+    """
+
+    network: keras.Model
+    reference: keras.Model
+    metadata: Metadata
+
+
+def exported(
+    model: keras.Model,
+    *,
+    include_preprocessing: bool = False,
+    class_names: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
+    input_size: int | tuple[int, int] | None = None,
+    needs_size: bool = False,
+) -> Exported:
+    """Returns what is exported of a model.
+
+    Args:
+        model: A model of one image and one output, in any precision.
+        include_preprocessing: Whether the network takes pixels.
+        class_names: Names in the order of the outputs, if not the model's.
+        preprocessing: What the model expects, if not the model's.
+        input_size: Height and width of the images, if not the model's.
+        needs_size: Whether height and width have to be known.
+
+    Raises:
+        UsageError: If the model or an argument is not of the expected form.
+    """
+    _check(model)
+    network = _of_one_tensor(as_float32(model))
+    record = preprocessing or getattr(model, "preprocessing", None)
+    if input_size is not None:
+        size = (input_size,) * 2 if isinstance(input_size, int) else tuple(input_size)
+        network = _with_input_size(network, size)
+    height, width, channels = network.inputs[0].shape[1:]
+    if needs_size and None in (height, width):
+        raise UsageError(
+            "Expected a model whose input has a known height and width, or input_size. "
+            f"Received: input_shape={network.inputs[0].shape}"
+        )
+    if record is not None and record.channels == channels:
+        record = record.with_input(height, width, channels)
+    metadata = Metadata(
+        class_names=_names(model, class_names),
+        preprocessing=record,
+        normalizes=include_preprocessing,
+    )
+    folded = inference_form(network)
+    if include_preprocessing:
+        if record is None:
+            raise UsageError(
+                "include_preprocessing=True needs to know what the model expects: give "
+                "preprocessing=Preprocessing(...). Received: preprocessing=None"
+            )
+        if record.channels != channels:
+            raise UsageError(
+                f"Expected a preprocessing of images with {channels} channels, the "
+                f"last axis of the model's input. Received: {record}"
+            )
+        network = with_preprocessing(network, record)
+        folded = with_preprocessing(folded, record)
+    return Exported(folded, network, metadata)
+
+
+def _check(model):
+    if not getattr(model, "inputs", None):
+        raise UsageError(
+            "Expected a functional or a built Sequential model. "
+            f"Received: a {type(model).__name__} without inputs"
+        )
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise UsageError(
+            "Expected a model of one input and one output. "
+            f"Received: {len(model.inputs)} inputs, {len(model.outputs)} outputs"
+        )
+    if "float" not in model.inputs[0].dtype:
+        raise UsageError(
+            "Expected a model of floating-point images. "
+            f"Received: an input of dtype {model.inputs[0].dtype}"
+        )
+
+
+def _of_one_tensor(network):
+    """Returns a model that takes its one tensor bare, in no dictionary or list."""
+    if isinstance(network, keras.Sequential) or not isinstance(
+        network.input, keras.KerasTensor
+    ):
+        return keras.Model(network.inputs[0], network.outputs[0], name=network.name)
+    return network
+
+
+def _names(model, class_names):
+    names = getattr(model, "class_names", None) if class_names is None else class_names
+    if names is None:
+        return None
+    if isinstance(names, str) or not all(
+        isinstance(name, str) and "\n" not in name for name in names
+    ):
+        raise UsageError(
+            "Expected class_names to be a sequence of strings of one line each. "
+            f"Received: class_names={names!r}"
+        )
+    classes = model.outputs[0].shape[-1]
+    if len(names) != classes:
+        raise UsageError(
+            f"Expected a name for each of the {classes} classes. "
+            f"Received: {len(names)} names"
+        )
+    return tuple(map(str, names))
+
+
+def as_float32(model: keras.Model) -> keras.Model:
+    """Returns the same network with the same weights, computing in float32.
+
+    A model that was trained in mixed precision casts between its layers, which
+    exporters refuse or freeze; its weights are float32 all the same.
+
+    Args:
+        model: A model that Keras can serialise.
+    """
+    config = keras.saving.serialize_keras_object(model)
+    copy = keras.saving.deserialize_keras_object(_with_float32(config))
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _with_float32(config):
+    """Replaces every dtype policy in a serialised object."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return {**config, "config": {"name": "float32"}}
+        return {key: _with_float32(value) for key, value in config.items()}
+    if isinstance(config, list | tuple):
+        return type(config)(_with_float32(value) for value in config)
+    return config
+
+
+def _with_input_size(network: keras.Model, size: tuple[int, int]) -> keras.Model:
+    """Returns the same network for images of another height and width."""
+    (tensor,) = network.inputs
+    graph = Graph(network)
+    (name,) = (
+        name
+        for name, operation in graph.operations.items()
+        if isinstance(operation, keras.layers.InputLayer)
+    )
+    graph.configure(name, batch_shape=(tensor.shape[0], *size, tensor.shape[-1]))
+    try:
+        return graph.build()
+    except ValueError as error:
+        raise UsageError(
+            f"Expected an input_size that {network.name!r} can take. "
+            f"Received: input_size={size} ({str(error).splitlines()[0]})"
+        ) from error
+
+
+def inference_form(model: keras.Model) -> keras.Model:
+    """Returns the folded form of a model, or the model itself if its graph is hidden.
+
+    Args:
+        model: A functional model.
+    """
+    try:
+        return fold(model)
+    except ValueError:
+        # A subclass whose config says nothing of its graph, or layers that share a
+        # weight: exported as it is.
+        return model
+
+
+def with_preprocessing(model: keras.Model, record: Preprocessing) -> keras.Model:
+    """Returns a model of pixels in 0..255, which normalises them before `model`.
+
+    Args:
+        model: A model of normalised images.
+        record: What it expects.
+    """
+    (shape,) = [tensor.shape for tensor in model.inputs]
+    pixels = keras.Input(shape[1:], name="pixels")
+    normalize = keras.layers.Rescaling(
+        record.scale.tolist(), record.offset.tolist(), name="normalize"
+    )
+    return keras.Model(pixels, model(normalize(pixels)), name=f"{model.name}_of_pixels")

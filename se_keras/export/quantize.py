@@ -1,0 +1,171 @@
+"""TFLite with fewer bits: float16, dynamic range, and int8 in all of the network."""
+
+import csv
+import io
+import pathlib
+import tempfile
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.lite.python import convert, schema_py_generated
+from tensorflow.lite.tools import flatbuffer_utils
+
+BUILT_IN = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
+_SMALLER = {"optimizations": [tf.lite.Optimize.DEFAULT]}
+
+# What `tf.lite.TFLiteConverter` is told, by what stands for the weights.
+CONVERTER_SETTINGS = {
+    None: {"target_spec": BUILT_IN},
+    "float16": {
+        **_SMALLER,
+        "target_spec": {**BUILT_IN, "supported_types": [tf.float16]},
+    },
+    "dynamic": {**_SMALLER, "target_spec": BUILT_IN},
+    "int8": {
+        **_SMALLER,
+        "target_spec": BUILT_IN,
+        "_experimental_calibrate_only": True,
+    },
+}
+
+# Operations whose accumulator holds products of an activation and a weight.
+_PRODUCTS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
+# What a network of pixels begins with: the normalisation.
+_ELEMENTWISE = {"ADD", "MUL", "SUB"}
+# What a classifier ends with.
+_PROBABILITIES = {"LOGISTIC", "SOFTMAX"}
+
+
+def calibrate(write: Callable, images: np.ndarray, pixels: bool) -> bytes:
+    """Returns a float32 TFLite model that holds the range of each activation.
+
+    Args:
+        write: Writes the model to a path; takes settings of the converter.
+        images: What the ranges are taken from, `(n, height, width, channels)`.
+        pixels: Whether the model takes pixels. Then the range of its input is 0..255,
+            whatever the images have.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "calibrated.tflite"
+        write(
+            path,
+            **CONVERTER_SETTINGS["int8"],
+            representative_dataset=lambda: ([image[None]] for image in images),
+        )
+        model = flatbuffer_utils.read_model(str(path))
+    (graph,) = model.subgraphs
+    if pixels:
+        _set_range(graph.tensors[graph.inputs[0]], 0.0, 255.0)
+    _widen_dead_ranges(model, graph)
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def to_int8(calibrated: bytes, **settings) -> bytes:
+    """Returns an int8 model with uint8 images and float32 scores.
+
+    The normalisation of the pixels and the softmax stay in float32: they are a few
+    operations of a few numbers, rounding hurts most there, and XNNPACK has no int8
+    softmax and no conversion of uint8 to int8, so that it takes the whole graph.
+
+    Args:
+        calibrated: What `calibrate` returned.
+        settings: More arguments of `mlir_quantize`.
+    """
+    return bytes(
+        convert.mlir_quantize(
+            calibrated,
+            **{"input_data_type": tf.uint8, "output_data_type": tf.float32, **settings},
+            denylisted_nodes=_float_nodes(calibrated),
+        )
+    )
+
+
+def errors(calibrated: bytes, images: np.ndarray) -> list[dict]:
+    """Returns the error of each operation; see `export.quantization_errors`.
+
+    Args:
+        calibrated: What `calibrate` returned.
+        images: What the operations are run on.
+    """
+    debugger = tf.lite.experimental.QuantizationDebugger(
+        quant_debug_model_content=to_int8(
+            calibrated, input_data_type=tf.float32, enable_numeric_verify=True
+        ),
+        debug_dataset=lambda: ([image[None]] for image in images),
+    )
+    debugger.run()
+    file = io.StringIO()
+    debugger.layer_statistics_dump(file)
+    file.seek(0)
+    return [
+        {
+            "layer": row["tensor_name"],
+            "operation": row["op_name"],
+            "scale": float(row["scale"]),
+            "mean_squared_error": float(row["mean_squared_error"]),
+            "steps": float(row["mean_squared_error"]) ** 0.5 / float(row["scale"]),
+        }
+        for row in csv.DictReader(file)
+    ]
+
+
+def _float_nodes(calibrated) -> list[str]:
+    """Returns the names of the tensors whose operations stay in float32."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(calibrated))
+    (graph,) = model.subgraphs
+    found, ready = [], set(graph.inputs)
+    for operation in graph.operators:
+        name = _name(model, operation)
+        first = name in _ELEMENTWISE and ready & set(operation.inputs)
+        last = name in _PROBABILITIES and set(operation.outputs) <= set(graph.outputs)
+        if first:
+            ready |= set(operation.outputs)
+        if first or last:
+            found += [graph.tensors[i].name.decode() for i in operation.outputs]
+    return found
+
+
+def _widen_dead_ranges(model, graph):
+    """Gives activations that were 0 on all calibration images a usable range.
+
+    A narrow gate can have hidden units that none of the images opens. Their range is
+    empty, the scale then 1e-8, and XNNPACK refuses the model. A step of the activation
+    that is as large as a step of the accumulator loses nothing.
+    """
+    for operation in graph.operators:
+        if _name(model, operation) not in _PRODUCTS:
+            continue
+        source, weight, target = (
+            graph.tensors[i]
+            for i in (operation.inputs[0], operation.inputs[1], operation.outputs[0])
+        )
+        ranges = _range(source), _range(target)
+        data = model.buffers[weight.buffer].data
+        if None in ranges or data is None:
+            continue
+        (least, most), (low, high) = ranges
+        step = (max(most, 0) - min(least, 0)) / 255 * np.abs(_floats(data)).max() / 127
+        if high - low < 255 * step:
+            _set_range(target, low, low + 255 * step)
+
+
+def _name(model, operation) -> str:
+    return flatbuffer_utils.opcode_to_name(model, operation.opcodeIndex)
+
+
+def _floats(data) -> np.ndarray:
+    return np.frombuffer(bytes(data), "float32")
+
+
+def _range(tensor) -> tuple[float, float] | None:
+    found = tensor.quantization
+    if found is None or found.min is None or not len(found.min):
+        return None
+    return float(found.min[0]), float(found.max[0])
+
+
+def _set_range(tensor, low, high):
+    if tensor.quantization is None:
+        tensor.quantization = schema_py_generated.QuantizationParametersT()
+    tensor.quantization.min, tensor.quantization.max = [low], [high]

@@ -1,0 +1,141 @@
+"""One function for each format, which writes a network in its inference form."""
+
+import pathlib
+import re
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from se_keras.data.images import centre_crop
+from se_keras.errors import UsageError
+from se_keras.export import quantize, runtime
+from se_keras.export.metadata import Metadata
+
+
+def write_saved_model(
+    network: keras.Model, path: pathlib.Path, metadata: Metadata
+) -> None:
+    """Writes a SavedModel whose weights are constants.
+
+    TensorFlow's kernels bring the weights of a convolution into their own layout once
+    if they are constants, and for each image anew if they are variables.
+    """
+    trainable, others = (
+        [tf.constant(variable) for variable in variables]
+        for variables in (network.trainable_variables, network.non_trainable_variables)
+    )
+
+    def serve(images):
+        return network.stateless_call(trainable, others, images, training=False)[0]
+
+    module = tf.Module()
+    module.serve = tf.function(
+        serve, [tf.TensorSpec(network.inputs[0].shape, name=network.inputs[0].name)]
+    )
+    signatures = {"serving_default": module.serve}
+    if metadata.preprocessing is not None:
+        module.classify = tf.function(
+            _of_encoded_images(serve, metadata),
+            [tf.TensorSpec((None,), tf.string, name="encoded_images")],
+        )
+        signatures["classify"] = module.classify
+    tf.saved_model.save(module, str(path), signatures)
+
+
+def _of_encoded_images(serve, metadata):
+    """Returns a function of encoded images, which names the best class first."""
+    record = metadata.preprocessing
+    pixels = tf.TensorSpec((*record.size, record.channels), tf.float32)
+
+    def classify(encoded_images):
+        images = tf.map_fn(
+            lambda encoded: centre_crop(encoded, record),
+            encoded_images,
+            fn_output_signature=pixels,
+        )
+        scores = serve(images if metadata.normalizes else record.normalize(images))
+        order = tf.argsort(scores, direction="DESCENDING", stable=True)
+        names = metadata.class_names or map(str, range(scores.shape[-1]))
+        return {
+            "classes": tf.gather(tf.constant(list(names)), order),
+            "scores": tf.gather(scores, order, batch_dims=1),
+        }
+
+    return classify
+
+
+def write_tflite(
+    network: keras.Model,
+    path: pathlib.Path,
+    metadata: Metadata,
+    quantization: str | None = None,
+    calibration=None,
+    dynamic_batch: bool = False,
+) -> None:
+    """Writes a TFLite file of built-in operations."""
+    write = tflite_writer(network, None if dynamic_batch else 1)
+    if quantization == "int8":
+        content = quantize.calibrate(write, calibration, pixels=metadata.normalizes)
+        path.write_bytes(quantize.to_int8(content))
+    else:
+        write(path, **quantize.CONVERTER_SETTINGS[quantization])
+
+
+def tflite_writer(network: keras.Model, batch: int | None = 1) -> Callable:
+    """Returns a callable of a path and settings of TensorFlow's converter."""
+    signature = [_signature(network, batch)]
+
+    def write(path, **settings):
+        try:
+            network.export(
+                str(path),
+                format="litert",
+                verbose=False,
+                input_signature=signature,
+                **settings,
+            )
+        # The converter's own class of errors is not public.
+        except Exception as error:
+            if "TFLITE_BUILTINS" not in str(error) and "custom op" not in str(error):
+                raise
+            raise UsageError(
+                "Expected layers that TFLite has operations for. Received: a model "
+                f"with others ({_operations_without(error)})"
+            ) from error
+
+    return write
+
+
+def _operations_without(error) -> str:
+    """Returns the names of the operations that the converter has no form for."""
+    found = re.findall(r"tf\.(\w+)", str(error))
+    return ", ".join(sorted(set(found))) or str(error).splitlines()[0]
+
+
+def write_onnx(network: keras.Model, path: pathlib.Path, metadata: Metadata) -> None:
+    """Writes an ONNX file."""
+    network.export(
+        str(path), format="onnx", verbose=False, input_signature=[_signature(network)]
+    )
+
+
+def write_openvino(
+    network: keras.Model, path: pathlib.Path, metadata: Metadata
+) -> None:
+    """Writes a folder with OpenVINO's two files."""
+    path.mkdir()
+    network.export(
+        str(path / runtime.OPENVINO_FILE),
+        format="openvino",
+        verbose=False,
+        input_signature=[_signature(network)],
+    )
+
+
+def _signature(network, batch=None) -> keras.InputSpec:
+    """Returns what an exported network takes."""
+    (tensor,) = network.inputs
+    return keras.InputSpec(
+        shape=(batch, *tensor.shape[1:]), dtype="float32", name=tensor.name
+    )
