@@ -70,15 +70,11 @@ def info(source):
 
 def data(dataset, data_dir, recipe, output, on_bad_image, **settings):
     """Writes a contact sheet of training images, and prints how fast they come."""
-    # Before TensorFlow is loaded, and tells of itself.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from absl import logging
-
+    _quiet()
     from se_keras import training
     from se_keras.data import open_source, preview
     from se_keras.models.registry import lookup
 
-    logging.set_verbosity(logging.ERROR)
     recipe = training.make_recipe(
         recipe, dataset=dataset, data_dir=data_dir, **settings
     )
@@ -104,6 +100,109 @@ def data(dataset, data_dir, recipe, output, on_bad_image, **settings):
     print(f"{speed['images_per_second']:.0f} images/s from the input alone")
     if speed["bad_images"]:
         print(f"{len(speed['bad_images'])} skipped: {', '.join(speed['bad_images'])}")
+
+
+def export(
+    model,
+    weights,
+    formats,
+    output,
+    quantization,
+    calibration,
+    images,
+    data_dir,
+    count,
+    labels,
+    input_size,
+    normalized,
+    debug_quantization,
+    overwrite,
+):
+    """Exports a network in one or more formats, and verifies each."""
+    _quiet()
+    from se_keras.export.job import REPORT, export_files
+    from se_keras.export.verification import VerificationError
+
+    network = _network_with_weights(model, weights)
+    if not hasattr(network, "preprocessing") and not normalized:
+        raise UsageError(
+            "Expected --normalized with a model that does not say which images it "
+            f"expects. Received: {model!r}"
+        )
+    common = {"include_preprocessing": not normalized, "overwrite": overwrite}
+    if labels is not None:
+        common["class_names"] = _lines(labels)
+    if input_size is not None:
+        common["input_size"] = input_size
+    pictures = functools.partial(
+        _pictures, network, data_dir, count, input_size, normalized
+    )
+    if images is not None:
+        common["images"] = pictures(images, "evaluation_split")
+    with as_usage_errors(VerificationError):
+        reports = export_files(
+            network,
+            output,
+            formats.split(","),
+            quantization=quantization,
+            calibration=calibration and pictures(calibration, "train_split"),
+            debug=debug_quantization,
+            **common,
+        )
+    for name, report in reports.items():
+        print(
+            f"{name}: {report['bytes'] / 1e6:.1f} MB, {report['milliseconds']:.1f} ms, "
+            f"differs by {report['largest_difference']:.1e} of the largest output, "
+            f"same top-1 on {report['top1_agreement']:.1%} of "
+            f"{report['images']} images"
+        )
+    print(pathlib.Path(output) / REPORT)
+
+
+def _quiet():
+    """Has TensorFlow and TFDS tell of errors only; TensorFlow is not loaded yet."""
+    import logging
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+def _network_with_weights(model, weights):
+    if _is_file(model):
+        if weights is not None:
+            raise UsageError(
+                "Expected --weights with the name of a model only. "
+                f"Received: --model={model} --weights={weights}"
+            )
+        network = _load(model)
+        network.name = pathlib.Path(model).stem
+        return network
+    from se_keras import create_model
+
+    with as_usage_errors(ValueError):
+        return create_model(model, weights=weights, data_format="channels_last")
+
+
+def _lines(path):
+    try:
+        return pathlib.Path(path).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"Expected a text file with a label in each line. Received: {path!r} "
+            f"({error})"
+        ) from error
+
+
+def _pictures(network, data_dir, count, input_size, normalized, name, split):
+    """Returns images of a data set as the exported network takes them."""
+    from se_keras.data import open_source, some_pixels
+
+    source = open_source(name, data_dir)
+    height, width, channels = network.inputs[0].shape[1:]
+    size = (input_size or height, input_size or width)
+    record = network.preprocessing.with_input(*size, channels)
+    pixels = some_pixels(source, record, getattr(source, split), count)
+    return record.normalize(pixels) if normalized else pixels
 
 
 def _is_file(model: str) -> bool:
@@ -294,6 +393,53 @@ COMMANDS = {
             "--on_bad_image": {
                 "default": "fail",
                 "help": "fail, or skip: what to do about a damaged image",
+            },
+        },
+    ),
+    "export": Command(
+        export,
+        "files for phones, browsers and servers, each verified",
+        {
+            "--model": {
+                "required": True,
+                "help": "name of a model, or path of a .keras file",
+            },
+            "--weights": {"help": "what create_model takes, for a name"},
+            "--format": {
+                "dest": "formats",
+                "default": "tflite",
+                "help": "saved_model, tflite, onnx, openvino; several with commas",
+            },
+            "--output": {"default": "exported", "help": "folder for the files"},
+            "--quantization": {"help": "of TFLite: float16, dynamic or int8"},
+            "--calibration": {
+                "metavar": "DATASET",
+                "help": "images for int8: a data set of TFDS, digits, or folder:PATH",
+            },
+            "--images": {
+                "metavar": "DATASET",
+                "help": "images to verify on, like --calibration; by default those "
+                "for calibration, else noise",
+            },
+            "--data_dir": {"help": "where TFDS data sets are"},
+            "--count": {
+                **_NUMBER,
+                "default": 200,
+                "help": "how many images of a data set; 200 by default",
+            },
+            "--labels": {"metavar": "FILE", "help": "class names, one a line"},
+            "--input_size": {**_NUMBER, "help": "height and width of the images"},
+            "--normalized": {
+                "action": "store_true",
+                "help": "the exported model takes normalised images, not pixels",
+            },
+            "--debug_quantization": {
+                "action": "store_true",
+                "help": "write the errors of an int8 file, layer by layer",
+            },
+            "--overwrite": {
+                "action": "store_true",
+                "help": "replace files that are there",
             },
         },
     ),

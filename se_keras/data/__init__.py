@@ -1,17 +1,30 @@
 """Images: where they come from, and what they go through before a network."""
 
-from se_keras.data.augmentation import Augmentation
-from se_keras.data.bad_images import BadImages, naming_bad_images
-from se_keras.data.pipeline import evaluation_batches, read_image, training_batches
-from se_keras.data.sources import ImageSource, open_source
+import importlib
 
-__all__ = [
-    "Augmentation",
-    "BadImages",
-    "ImageSource",
-    "evaluation_batches",
-    "naming_bad_images",
-    "open_source",
-    "read_image",
-    "training_batches",
-]
+# Names and the modules they are in, which are opened when they are asked for: decoding
+# needs TensorFlow alone, data sets need the extra `train`.
+_MODULES = {
+    "Augmentation": "augmentation",
+    "BadImages": "bad_images",
+    "ImageSource": "sources",
+    "evaluation_batches": "pipeline",
+    "naming_bad_images": "bad_images",
+    "open_source": "sources",
+    "read_image": "images",
+    "some_pixels": "pipeline",
+    "training_batches": "pipeline",
+}
+
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        module = importlib.import_module(f"se_keras.data.{_MODULES[name]}")
+        return getattr(module, name)
+    raise AttributeError(f"module 'se_keras.data' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_MODULES])

@@ -1,10 +1,12 @@
 """Encoded images to pixels: decoding, cropping, resizing."""
 
+import pathlib
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
+from se_keras.errors import UsageError
 from se_keras.models.preprocessing import Preprocessing
 
 PNG = b"\x89PNG"
@@ -155,3 +157,31 @@ def fit_centre(image: tf.Tensor, record: Preprocessing) -> tf.Tensor:
     top, left = tf.unstack((resized - tf.constant(record.size)) // 2)
     image = tf.image.crop_to_bounding_box(image, top, left, *record.size)
     return tf.ensure_shape(image, (*record.size, record.channels))
+
+
+def read_image(path: str | pathlib.Path, record: Preprocessing) -> tf.Tensor:
+    """Reads an image file as evaluation sees it.
+
+    Args:
+        path: A JPEG, PNG, GIF or BMP file.
+        record: What the network expects.
+
+    Returns:
+        Pixels in 0..255, float32, of shape `(*record.size, record.channels)`.
+
+    Raises:
+        UsageError: If the file cannot be read or is no image.
+    """
+    try:
+        encoded = pathlib.Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"Expected an image file. Received: {str(path)!r} ({error.strerror})"
+        ) from error
+    try:
+        return centre_crop(tf.constant(encoded), record)
+    except (tf.errors.InvalidArgumentError, ValueError) as error:
+        raise UsageError(
+            "Expected an image file: JPEG, PNG, GIF or BMP. "
+            f"Received: {str(path)!r}, which is none"
+        ) from error

@@ -1,8 +1,8 @@
 """The assembled input pipelines."""
 
 import dataclasses
-import pathlib
 
+import numpy as np
 import tensorflow as tf
 
 from se_keras.data.augmentation import (
@@ -316,29 +316,24 @@ def _finished(batches, bad_images):
     return batches.map(without_names).prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
-def read_image(path: str | pathlib.Path, record: Preprocessing) -> tf.Tensor:
-    """Reads an image file as evaluation sees it.
+def some_pixels(
+    source: ImageSource, record: Preprocessing, split: str, count: int, seed: int = 0
+) -> np.ndarray:
+    """Returns images of all of a split as evaluation sees them, before normalisation.
 
     Args:
-        path: A JPEG, PNG, GIF or BMP file.
+        source: Where the images come from.
         record: What the network expects.
+        split: Name of the split.
+        count: How many images; all, if the split has fewer.
+        seed: Which images: the same seed gives the same ones.
 
     Returns:
-        Pixels in 0..255, float32, of shape `(*record.size, record.channels)`.
-
-    Raises:
-        UsageError: If the file cannot be read or is no image.
+        Pixels in 0..255, float32, of shape `(count, *record.size, record.channels)`.
     """
-    try:
-        encoded = pathlib.Path(path).read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"Expected an image file. Received: {str(path)!r} ({error.strerror})"
-        ) from error
-    try:
-        return centre_crop(tf.constant(encoded), record)
-    except (tf.errors.InvalidArgumentError, ValueError) as error:
-        raise UsageError(
-            "Expected an image file: JPEG, PNG, GIF or BMP. "
-            f"Received: {str(path)!r}, which is none"
-        ) from error
+    records = source.records(split, shuffle_seed=seed)
+    chosen = records.shuffle(SHUFFLE_BUFFER, seed=seed).take(count)
+    pixels = chosen.map(
+        lambda encoded, label: centre_crop(encoded, record), tf.data.AUTOTUNE
+    )
+    return np.stack([*pixels.as_numpy_iterator()])

@@ -4,6 +4,7 @@ import csv
 import io
 import pathlib
 import tempfile
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -88,19 +89,22 @@ def errors(calibrated: bytes, images: np.ndarray) -> list[dict]:
         calibrated: What `calibrate` returned.
         images: What the operations are run on.
     """
-    debugger = tf.lite.experimental.QuantizationDebugger(
-        quant_debug_model_content=to_int8(
-            calibrated, input_data_type=tf.float32, enable_numeric_verify=True
-        ),
-        debug_dataset=lambda: ([image[None]] for image in images),
-    )
+    with warnings.catch_warnings():
+        # It uses the interpreter that TensorFlow still has and calls deprecated.
+        warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter.*")
+        debugger = tf.lite.experimental.QuantizationDebugger(
+            quant_debug_model_content=to_int8(
+                calibrated, input_data_type=tf.float32, enable_numeric_verify=True
+            ),
+            debug_dataset=lambda: ([image[None]] for image in images),
+        )
     debugger.run()
     file = io.StringIO()
     debugger.layer_statistics_dump(file)
     file.seek(0)
     return [
         {
-            "layer": row["tensor_name"],
+            "layer": _layer(row["tensor_name"]),
             "operation": row["op_name"],
             "scale": float(row["scale"]),
             "mean_squared_error": float(row["mean_squared_error"]),
@@ -108,6 +112,12 @@ def errors(calibrated: bytes, images: np.ndarray) -> list[dict]:
         }
         for row in csv.DictReader(file)
     ]
+
+
+def _layer(tensor_name) -> str:
+    """Returns the layer of `model_1/layer_1/Operation;...`."""
+    scope = tensor_name.split(";")[0].split("/")[-2:]
+    return scope[0].removesuffix("_1")
 
 
 def _float_nodes(calibrated) -> list[str]:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from se_keras.graph.rewrite import Graph, Ref
-from se_keras.layers import SqueezeExcite
+from se_keras.layers import PadChannels, SqueezeExcite
 
 # Layers that are linear in their input, with the axis of the kernel that their outputs
 # have, by the attribute that holds the kernel.
@@ -28,6 +28,8 @@ def fold(model: keras.Model, name: str | None = None) -> keras.Model:
 
     - Batch norms that follow a convolution or a dense layer become part of it. The
       arithmetic is in float64.
+    - A shortcut that takes each n-th position and appends zero channels becomes one 1x1
+      convolution: runtimes of phones have no fast kernel for a pool of one position.
     - Dropout goes.
     - `SqueezeExcite` becomes pool, dense, dense and multiply, layers of Keras that
       every converter knows. Behind a pointwise convolution the pool moves before it
@@ -65,6 +67,8 @@ def fold(model: keras.Model, name: str | None = None) -> keras.Model:
     for layer in list(graph.operations):
         _fold_dropout(graph, layer)
     for layer in list(graph.operations):
+        _fold_subsampling(graph, weights, layer)
+    for layer in list(graph.operations):
         _fold_batch_norm(graph, weights, layer)
     for layer in list(graph.operations):
         _fold_squeeze_excite(graph, weights, layer)
@@ -99,6 +103,43 @@ class _Weights:
 def _fold_dropout(graph, name):
     if isinstance(graph.operations[name], keras.layers.Dropout):
         graph.bypass(name)
+
+
+def _fold_subsampling(graph, weights, name):
+    """Replaces a pool of one position, and the channels that are appended to it."""
+    pool = graph.operations[name]
+    if (
+        not isinstance(pool, keras.layers.MaxPooling2D)
+        or set(pool.pool_size) != {1}
+        or graph.calls(name) != 1
+    ):
+        return
+    consumers = graph.consumers(Ref(name))
+    if len(consumers) != 1 or Ref(name) in graph.outputs:
+        return
+    ((padding, _),) = consumers
+    pad = graph.operations[padding]
+    if (
+        not isinstance(pad, PadChannels)
+        or graph.calls(padding) != 1
+        or pad.data_format != pool.data_format
+    ):
+        return
+    ((source,),) = graph.inputs(name)
+    channels = graph.spec(source).shape[_channel_axis(pool)]
+    convolution = keras.layers.Conv2D(
+        pad.channels,
+        1,
+        pool.strides,
+        data_format=pool.data_format,
+        use_bias=False,
+        dtype=pool.dtype_policy,
+        name=f"{name}_and_pad",
+    )
+    weights.changed[convolution.name] = [np.eye(channels, pad.channels)[None, None]]
+    graph.replace(Ref(padding), graph.call(convolution, source))
+    graph.remove(padding)
+    graph.remove(name)
 
 
 def _fold_batch_norm(graph, weights, name):

@@ -1,0 +1,101 @@
+"""Several exports of one model into a folder, with a report of them all."""
+
+import csv
+import json
+import pathlib
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from se_keras.errors import UsageError
+from se_keras.export import artifact
+from se_keras.export.formats import FORMATS
+from se_keras.files import replacing, write_json
+
+REPORT = "report.json"
+
+
+def export_files(
+    model: keras.Model,
+    folder: str | pathlib.Path,
+    formats: Sequence[str],
+    *,
+    quantization: str | None = None,
+    calibration: np.ndarray | None = None,
+    debug: bool = False,
+    **common,
+) -> dict[str, dict]:
+    """Exports a model in several formats, and adds them to the folder's report.
+
+    Args:
+        model: As in `export.saved_model`.
+        folder: Folder for the files. They have the name of the model and the suffix of
+            the format, `model_int8.tflite` or `model_saved_model`.
+        formats: Names in `FORMATS`.
+        quantization: As in `export.tflite`; the other formats stay in float32.
+        calibration: As in `export.tflite`.
+        debug: Whether to write the errors of an int8 file by layer, as a table beside
+            it.
+        **common: See `export.artifact.Common`.
+
+    Returns:
+        The report of each file by its name; `report.json` in the folder has them, and
+        what it had of other files.
+
+    Raises:
+        UsageError: As the exports; before anything is written if a format is unknown.
+    """
+    folder = pathlib.Path(folder)
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        raise UsageError(
+            f"Expected formats in {tuple(FORMATS)}. Received: {', '.join(formats)!r}"
+        )
+    if quantization is not None and "tflite" not in formats:
+        raise UsageError(
+            "Expected the format tflite with a quantization. "
+            f"Received: {', '.join(formats)!r}, quantization={quantization!r}"
+        )
+    if debug and quantization != "int8":
+        raise UsageError(
+            "Expected quantization='int8' to be debugged. "
+            f"Received: quantization={quantization!r}"
+        )
+    reports = {}
+    for name in formats:
+        own = {}
+        if name == "tflite":
+            own = {"quantization": quantization, "calibration": calibration}
+        path = folder / _file_name(model.name, name, own.get("quantization"))
+        print(f"Exporting and verifying {path} ...", flush=True)
+        reports[path.name] = getattr(artifact, name)(model, path, **own, **common)
+        _add_to_report(folder / REPORT, {path.name: reports[path.name]})
+        if debug and name == "tflite":
+            rows = artifact.quantization_errors(model, calibration, **common)
+            _write_table(path.with_name(f"{path.stem}_errors.csv"), rows)
+    return reports
+
+
+def _file_name(model, name, quantization):
+    stem = f"{model}_{quantization}" if quantization else model
+    return f"{stem}{FORMATS[name].suffix or f'_{name}'}"
+
+
+def _add_to_report(path, reports):
+    there = {}
+    if path.exists():
+        try:
+            there = json.loads(path.read_text())
+        except ValueError as error:
+            raise UsageError(
+                f"Expected a report of exports. Received: {path}, which is no JSON"
+            ) from error
+    write_json(path, {**there, **reports})
+
+
+def _write_table(path, rows):
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
