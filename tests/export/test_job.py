@@ -1,0 +1,170 @@
+"""Exports of one model into a folder, and the command that makes them."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from se_keras import cli, create_model
+from se_keras.errors import UsageError
+from se_keras.export import load_classifier
+from se_keras.export.job import export_files
+
+
+@pytest.fixture(scope="module")
+def trained(digits_run):
+    return digits_run.workdir / "model.keras"
+
+
+def small():
+    return create_model("se_resnet20", classes=3, input_shape=(16, 16, 3))
+
+
+def test_files_and_report(digits_test, trained, tmp_path):
+    model = keras.models.load_model(trained)
+    model.name = "digits"
+    common = {"include_preprocessing": True, "images": digits_test.pixels}
+    int8 = {"quantization": "int8", "calibration": digits_test.pixels[::5]}
+    export_files(model, tmp_path, ["tflite"], debug=True, **int8, **common)
+    export_files(model, tmp_path, ["saved_model", "tflite"], **common)
+
+    files = {"digits.tflite", "digits_int8.tflite", "digits_saved_model"}
+    table = "digits_int8_errors.csv"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *files,
+        table,
+        "report.json",
+    }
+    reports = json.loads((tmp_path / "report.json").read_text())
+    assert set(reports) == files
+    assert all(report["top1_agreement"] > 0.98 for report in reports.values())
+    assert all(report["milliseconds"] > 0 for report in reports.values())
+    small, large = (reports[f"digits{end}.tflite"]["bytes"] for end in ("_int8", ""))
+    assert small < 0.5 * large
+    with (tmp_path / table).open() as file:
+        rows = list(csv.DictReader(file))
+    assert {"CONV_2D", "FULLY_CONNECTED"} <= {row["operation"] for row in rows}
+
+
+def test_one_report_of_another_program(tmp_path):
+    (tmp_path / "report.json").write_text("{")
+    with pytest.raises(UsageError, match=r"report\.json, which is no JSON"):
+        export_files(small(), tmp_path, ["tflite"])
+    assert (tmp_path / "report.json").read_text() == "{"
+
+
+@pytest.mark.parametrize(
+    ("formats", "settings", "message"),
+    [
+        (["tflit"], {}, r"\('saved_model', .*Received: 'tflit'"),
+        ([], {}, "Received: ''"),
+        (["onnx"], {"quantization": "int8"}, "tflite with a quantization"),
+        (["tflite"], {"debug": True}, "int8' to be debugged.*None"),
+    ],
+)
+def test_bad_choice(formats, settings, message, tmp_path):
+    with pytest.raises(UsageError, match=message):
+        export_files(small(), tmp_path, formats, **settings)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs `se-keras export`; returns what it prints, or what it ends with."""
+
+    def call(*arguments):
+        try:
+            cli.main(["export", *map(str, arguments)])
+        except SystemExit as end:
+            return str(end.code)
+        return capsys.readouterr().out
+
+    return call
+
+
+def test_command(run, trained, digits_dir, tmp_path):
+    output = run(
+        f"--model={trained}",
+        f"--output={tmp_path}",
+        f"--data_dir={digits_dir}",
+        "--quantization=int8",
+        "--calibration=digits",
+        "--images=digits",
+        "--count=50",
+    )
+    assert "model_int8.tflite: " in output
+    assert "of 50 images" in output
+    assert output.splitlines()[-1] == str(tmp_path / "report.json")
+    classifier = load_classifier(tmp_path / "model_int8.tflite")
+    assert classifier.class_names == tuple("0123456789")
+
+
+def test_command_with_a_name_labels_and_a_size(run, tmp_path):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("".join(f"class {index}\n" for index in range(1000)))
+    output = run(
+        "--model=se_resnet20",
+        f"--labels={labels}",
+        "--input_size=16",
+        "--normalized",
+        f"--output={tmp_path / 'out'}",
+    )
+    assert "se_resnet20.tflite: " in output
+    classifier = load_classifier(tmp_path / "out" / "se_resnet20.tflite")
+    assert classifier.class_names[3] == "class 3"
+    assert classifier.predict(np.zeros((1, 16, 16, 3))).shape == (1, 1000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model=se_resnet21"], "se_resnet20"),
+        (["--model=none.keras"], "Expected a .keras file, and there is none"),
+        (["--model=se_resnet20", "--labels=none.txt"], "a label in each line"),
+        (["--model=se_resnet20", "--quantization=int8"], "calibration images"),
+        (["--model=se_resnet20", "--format=tflite,pb"], "'tflite, pb'"),
+        (["--model=se_resnet20", "--calibration=folder:/none"], "/none"),
+    ],
+)
+def test_command_with_bad_input(arguments, message, run, tmp_path):
+    output = run(*arguments, f"--output={tmp_path}")
+    assert message in output
+    assert len(output.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_fewer_labels_than_classes(run, tmp_path):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("one\ntwo\n")
+    output = run(
+        "--model=se_resnet20", f"--labels={labels}", f"--output={tmp_path / 'out'}"
+    )
+    assert "each of the 1000 classes. Received: 2 names" in output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_does_not_say_what_it_expects(run, tmp_path):
+    image = keras.Input((8, 8, 3))
+    features = keras.layers.GlobalAveragePooling2D()(image)
+    keras.Model(image, features).save(tmp_path / "plain.keras")
+    output = run(f"--model={tmp_path / 'plain.keras'}", f"--output={tmp_path}")
+    assert "--normalized" in output
+
+
+def test_without_data_sets_and_plots(tmp_path):
+    """Exporting asks for nothing that the package does not install by itself."""
+    script = f"""
+import sys
+for name in ("tensorflow_datasets", "keras_cv", "sklearn", "matplotlib"):
+    sys.modules[name] = None
+from se_keras import create_model, export
+model = create_model("se_resnet20", classes=3, input_shape=(16, 16, 3))
+export.saved_model(model, r"{tmp_path / "model"}", include_preprocessing=True)
+export.tflite(model, r"{tmp_path / "model.tflite"}", quantization="float16")
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert len(list(tmp_path.iterdir())) == 2

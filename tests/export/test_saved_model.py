@@ -1,0 +1,114 @@
+"""What a SavedModel makes of encoded images, and of images of another size."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from se_keras import create_model, export
+from se_keras.data import read_image
+from se_keras.errors import UsageError
+from se_keras.export import runtime
+from se_keras.models import Preprocessing
+from tests.helpers import relative_error
+from tests.models.tools import randomize
+
+NAMES = ("eins", "zwei", "drei", "vier", "fünf")
+
+
+@pytest.fixture(scope="module")
+def model():
+    network = create_model("se_resnet20", classes=5, input_shape=(16, 20, 3))
+    network = randomize(network)
+    # Probabilities of random networks are 0 and 1.
+    network.layers[-1].activation = keras.activations.linear
+    network.preprocessing = Preprocessing(
+        (16, 20), 0.8, "bicubic", (0.4, 0.5, 0.6), (0.3, 0.2, 0.1)
+    )
+    network.class_names = NAMES
+    return network
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Images of several sizes and formats."""
+    folder = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(1)
+    sizes = [(30, 40), (25, 20), (16, 60)]
+    for index, suffix in enumerate(("png", "jpg", "bmp")):
+        size, coarse = (
+            sizes[index],
+            rng.uniform(0, 255, (4, 5, 3)) * rng.uniform(size=3),
+        )
+        image = tf.image.resize(coarse, size).numpy().astype("uint8")
+        keras.utils.save_img(folder / f"{index}.{suffix}", image, scale=False)
+    return sorted(folder.iterdir())
+
+
+@pytest.mark.parametrize("include_preprocessing", [True, False])
+def test_encoded_images(include_preprocessing, model, files, tmp_path):
+    path = tmp_path / "model"
+    export.saved_model(model, path, include_preprocessing=include_preprocessing)
+    loaded = tf.saved_model.load(str(path))
+    answer = loaded.signatures["classify"](
+        encoded_images=tf.constant([file.read_bytes() for file in files])
+    )
+    pixels = np.stack([read_image(file, model.preprocessing) for file in files])
+    expected = model.predict(model.preprocessing.normalize(pixels), verbose=0)
+    assert np.ptp(expected, axis=0).max() > 0.1 * np.abs(expected).max()
+    order = np.argsort(-expected, axis=-1)
+    np.testing.assert_allclose(
+        answer["scores"], np.take_along_axis(expected, order, -1), rtol=1e-4, atol=1e-4
+    )
+    names = [[NAMES[index].encode() for index in row] for row in order]
+    assert answer["classes"].numpy().tolist() == names
+
+
+def test_without_names_classes_are_numbers(model, files, tmp_path):
+    model = keras.Model(model.input, model.output)
+    path = tmp_path / "model"
+    export.saved_model(model, path, preprocessing=Preprocessing((16, 20)))
+    answer = tf.saved_model.load(str(path)).classify(
+        tf.constant([files[0].read_bytes()])
+    )
+    assert {*answer["classes"].numpy().ravel()} == {b"0", b"1", b"2", b"3", b"4"}
+
+
+def test_without_preprocessing_there_is_no_such_signature(model, tmp_path):
+    path = tmp_path / "model"
+    export.saved_model(keras.Model(model.input, model.output), path)
+    assert [*tf.saved_model.load(str(path)).signatures] == ["serving_default"]
+
+
+@pytest.mark.parametrize(
+    ("write", "file", "run"),
+    [
+        (export.saved_model, "model", runtime.run_saved_model),
+        (export.tflite, "model.tflite", runtime.run_tflite),
+    ],
+)
+@pytest.mark.parametrize("size", [24, (32, 28)])
+def test_another_size(write, file, run, size, model, tmp_path):
+    write(model, tmp_path / file, input_size=size)
+    height, width = (size, size) if isinstance(size, int) else size
+    twin = create_model("se_resnet20", classes=5, input_shape=(height, width, 3))
+    twin.layers[-1].activation = keras.activations.linear
+    twin.set_weights(model.get_weights())
+    images = np.random.default_rng(0).normal(size=(2, height, width, 3))
+    scores = run(tmp_path / file)(images.astype("float32"))
+    assert relative_error(scores, twin.predict(images, verbose=0)) < 1e-5
+    record = export.load_classifier(tmp_path / file).preprocessing
+    assert record.size == (height, width)
+
+
+def test_a_size_that_the_network_cannot_take(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((16, 16, 3)),
+            keras.layers.Conv2D(2, 9),
+            keras.layers.GlobalAveragePooling2D(),
+        ]
+    )
+    with pytest.raises(UsageError, match=r"can take\. Received: input_size=\(8, 8\)"):
+        export.saved_model(model, tmp_path / "model", input_size=8)
+    assert not list(tmp_path.iterdir())
