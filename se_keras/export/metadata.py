@@ -5,12 +5,12 @@ import json
 import pathlib
 import zipfile
 
+from se_keras.export.tflite_metadata import LABELS_NAME, write_tflite_metadata
 from se_keras.models.preprocessing import Preprocessing
 
 FILE_NAME = "se_keras.json"
 # TensorFlow's place for a user's own files in a SavedModel.
 SAVED_MODEL_FOLDER = "assets.extra"
-LABELS_NAME = "labels.txt"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +63,7 @@ def attach(metadata: Metadata, path: pathlib.Path) -> None:
         onnx.helper.set_model_props(model, {FILE_NAME: metadata.to_json()})
         onnx.save(model, path)
         return
+    write_tflite_metadata(path, metadata)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(FILE_NAME, metadata.to_json())
         if metadata.class_names:
