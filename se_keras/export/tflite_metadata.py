@@ -1,6 +1,7 @@
 """TFLite metadata: what Android's and MediaPipe's tools read in a model file."""
 
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import flatbuffers
@@ -42,14 +43,15 @@ SLOTS = {
 FEATURE_PROPERTIES, IMAGE_PROPERTIES = 1, 2
 NORMALIZATION_OPTIONS = 1
 TENSOR_AXIS_LABELS = 2
+UNKNOWN = 0
 COLOR_SPACES = {1: 2, 3: 1}  # by the number of channels: grayscale, RGB
 
 MODEL_IDENTIFIER, RECORD_IDENTIFIER = b"TFL3", b"M001"
 ENTRY_NAME = "TFLITE_METADATA"
 # All fields above are in the first version of the schema.
 MIN_PARSER_VERSION = "1.0.0"
-# The schema aligns weights to 16 bytes; the cache lines they were on are kept too.
-ALIGNMENT = 64
+# The largest that the schema asks for: what is in front of a model is a multiple.
+ALIGNMENT = 16
 
 
 class _Record(NamedTuple):
@@ -69,10 +71,9 @@ def write_tflite_metadata(path: pathlib.Path, metadata: "Metadata") -> None:
     therefore gets no normalisation options, and MediaPipe refuses it.
 
     The converter's bytes stay as they are: flatbuffers are addressed by distances, and
-    so a new root with the old tables and one more goes in front of them. Packing the
-    whole model anew would take its size several times in memory and lose the alignment
-    of the weights. A model over 2 GiB, whose weights are outside its flatbuffer and
-    addressed from the start of the file, gets no record.
+    so a new root with the old tables and one more goes in front of them. A model whose
+    weights are outside its flatbuffer, addressed from the start of the file, as they
+    are over 2 GiB, gets no record.
 
     Args:
         path: A TFLite file of one image.
@@ -94,18 +95,28 @@ def write_tflite_metadata(path: pathlib.Path, metadata: "Metadata") -> None:
         file.write(model)
 
 
+def labels_text(names: Sequence[str]) -> str:
+    """Returns the content of `labels.txt`: the names in their order, one a line.
+
+    A blank name becomes its number. Readers pass over blank lines, MediaPipe over those
+    at the end, and all names behind them would be those of other classes.
+    """
+    lines = [
+        name if name.strip() else f"class {index}" for index, name in enumerate(names)
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _record(metadata, channels):
+    # MediaPipe opens a model of four channels that says nothing, and hangs on it.
+    color_space = COLOR_SPACES.get(channels, UNKNOWN)
+    properties = _Record("ImageProperties", {"color_space": color_space})
     image = _Record(
         "TensorMetadata",
         {
             "name": "image",
             "description": "Pixels in 0..255, after the normalisation given here.",
-            "content": _content(
-                IMAGE_PROPERTIES,
-                _Record("ImageProperties", {"color_space": COLOR_SPACES[channels]}),
-            )
-            if channels in COLOR_SPACES
-            else None,
+            "content": _content(IMAGE_PROPERTIES, properties),
             "process_units": _normalization(metadata),
         },
     )
