@@ -94,6 +94,11 @@ def tflite(
 ) -> dict:
     """Exports a float32 TFLite file for one image at a time.
 
+    It has TFLite's metadata, with which MediaPipe's `ImageClassifier` opens it as it
+    is and gives the class names: `docs/export.md`. MediaPipe takes colour images alone,
+    and one mean and deviation for all channels; with `include_preprocessing=True` it
+    need not normalise at all.
+
     Args:
         model: As in `saved_model`; its input has a known height and width.
         path: File to write, with the suffix `.tflite`.

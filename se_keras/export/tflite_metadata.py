@@ -161,7 +161,7 @@ def _normalization(metadata):
         record = metadata.preprocessing
         if record is None or len({*zip(record.mean, record.std, strict=True)}) != 1:
             return None
-        mean, std = 255.0 * record.mean[0], 255.0 * record.std[0]
+        mean, std = (255 * float(values[0]) for values in (record.mean, record.std))
     options = _Record("NormalizationOptions", {"mean": [mean], "std": [std]})
     return [
         _Record(

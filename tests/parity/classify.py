@@ -3,7 +3,7 @@
 python classify.py (mediapipe | interpreter | compiled_model) IMAGES MODEL...
 
 IMAGES is a folder of PNG files for MediaPipe, else an .npy file. Prints a list with
-`names`, the best of each image, and `scores` of each MODEL, or with its `error`.
+`names`, the best of each image, and `scores` of each MODEL, or with an `error`.
 """
 
 import json
@@ -74,8 +74,8 @@ def answer(path):
     try:
         names, scores = globals()[READER](path)
     except Exception as error:
-        return {"error": str(error)}
-    return {"names": names, "scores": scores}
+        return {"error": str(error), "names": None, "scores": None}
+    return {"error": None, "names": names, "scores": scores}
 
 
 print(json.dumps([answer(path) for path in MODELS]))

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 from se_keras import export
-from se_keras.data.embedded import cache_folder
+from se_keras.data.embedded import cache_dir
 from se_keras.layers import SqueezeExcite
 from se_keras.models import Preprocessing
 from tests.helpers import require
@@ -37,10 +37,10 @@ def mediapipe():
 
     It needs other versions of what this package needs, and libegl1 and libgles2.
     """
-    folder = pathlib.Path(cache_folder()) / "mediapipe"
+    folder = cache_dir() / "mediapipe"
     folder.mkdir(parents=True, exist_ok=True)
     python = folder / "bin" / "python"
-    done = folder / f"{REQUIREMENT} is installed"
+    done = folder / "installed"
     commands = [
         [sys.executable, "-m", "venv", "--clear", folder],
         [python, "-m", "pip", "install", "-q", REQUIREMENT],
@@ -139,6 +139,8 @@ def case(tmp_path_factory):
     converted = keras.Model(
         colour, grey.model(keras.ops.image.rgb_to_grayscale(colour))
     )
+    scores = converted.predict(UNIFORM.normalize(pixels), verbose=0)
+    assert len(set(scores.argmax(-1))) == COUNT
     path = folder / "greyed.tflite"
     export.tflite(
         converted,
@@ -154,11 +156,12 @@ def case(tmp_path_factory):
         coloured=made("coloured", COLOURED, pixels, **names),
         nameless=made("nameless", COLOURED, pixels, include_preprocessing=True),
         grey=grey,
-        greyed=types.SimpleNamespace(path=path, scores=grey.scores),
+        greyed=types.SimpleNamespace(path=path, scores=scores),
     )
 
 
 def assert_the_same(actual, expected, tolerance=1e-3):
+    assert actual.error is None
     assert actual.names == [CLASSES[index] for index in expected.scores.argmax(-1)]
     np.testing.assert_allclose(actual.scores, expected.scores, atol=tolerance)
 
