@@ -115,7 +115,7 @@ def _record(metadata, channels):
         "TensorMetadata",
         {
             "name": "image",
-            "description": "Pixels in 0..255, after the normalisation given here.",
+            "description": "What it goes through before is in se_keras.json.",
             "content": _content(IMAGE_PROPERTIES, properties),
             "process_units": _normalization(metadata),
         },
