@@ -98,6 +98,11 @@ def tflite(
 ) -> dict:
     """Exports a TFLite file of built-in operations, for one image at a time.
 
+    It has TFLite's metadata, with which MediaPipe's `ImageClassifier` opens it as it
+    is and gives the class names: `docs/export.md`. MediaPipe takes colour images alone,
+    and one mean and deviation for all channels; with `include_preprocessing=True` it
+    need not normalise at all.
+
     Args:
         model: As in `saved_model`; the height and width of its input are known.
         path: File to write, with the suffix `.tflite`.

@@ -5,12 +5,16 @@ import json
 import pathlib
 import zipfile
 
+from se_keras.export.tflite_metadata import (
+    LABELS_NAME,
+    labels_text,
+    write_tflite_metadata,
+)
 from se_keras.models.preprocessing import Preprocessing
 
 FILE_NAME = "se_keras.json"
 # TensorFlow's place for a user's own files in a SavedModel.
 SAVED_MODEL_FOLDER = "assets.extra"
-LABELS_NAME = "labels.txt"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +53,8 @@ def attach(metadata: Metadata, path: pathlib.Path) -> None:
 
     A TFLite file carries it, and the names alone in `labels.txt`, as a zip archive
     behind the model: the form that TFLite's metadata has for associated files, which
-    interpreters pass over and `unzip` opens.
+    interpreters pass over and `unzip` opens. What those metadata say besides is in the
+    model's flatbuffer.
     """
     if path.is_dir():
         folder = path / SAVED_MODEL_FOLDER
@@ -63,10 +68,11 @@ def attach(metadata: Metadata, path: pathlib.Path) -> None:
         onnx.helper.set_model_props(model, {FILE_NAME: metadata.to_json()})
         onnx.save(model, path)
         return
+    write_tflite_metadata(path, metadata)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(FILE_NAME, metadata.to_json())
         if metadata.class_names:
-            archive.writestr(LABELS_NAME, "\n".join(metadata.class_names) + "\n")
+            archive.writestr(LABELS_NAME, labels_text(metadata.class_names))
 
 
 def read(path: pathlib.Path) -> Metadata | None:

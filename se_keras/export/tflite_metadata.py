@@ -1,0 +1,274 @@
+"""TFLite metadata: what Android's and MediaPipe's tools read in a model file."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import flatbuffers
+import numpy as np
+from flatbuffers.number_types import Int32Flags, Uint32Flags, Uint64Flags
+from flatbuffers.table import Table
+
+if TYPE_CHECKING:
+    from se_keras.export.metadata import Metadata
+
+LABELS_NAME = "labels.txt"
+
+# Slots of the fields that are used here; a schema never moves one. The model's are from
+# tensorflow/lite/schema/schema.fbs, version 3, the record's from
+# mediapipe/tasks/metadata/metadata_schema.fbs, version 1.5.0.
+VERSION, SUBGRAPHS, BUFFERS, METADATA = 0, 2, 4, 6
+SLOTS = {
+    "SubGraph": {"tensors": 0, "inputs": 1},
+    "Tensor": {"shape": 0},
+    "Buffer": {"data": 0, "offset": 1},
+    "Metadata": {"name": 0, "buffer": 1},
+    "ModelMetadata": {"subgraph_metadata": 3, "min_parser_version": 7},
+    "SubGraphMetadata": {"input_tensor_metadata": 2, "output_tensor_metadata": 3},
+    "TensorMetadata": {
+        "name": 0,
+        "description": 1,
+        "content": 3,
+        "process_units": 4,
+        "associated_files": 6,
+    },
+    "Content": {"content_properties_type": 0, "content_properties": 1},
+    "FeatureProperties": {},
+    "ImageProperties": {"color_space": 0},
+    "ProcessUnit": {"options_type": 0, "options": 1},
+    "NormalizationOptions": {"mean": 0, "std": 1},
+    "AssociatedFile": {"name": 0, "description": 1, "type": 2},
+}
+# Members of unions and enumerations.
+FEATURE_PROPERTIES, IMAGE_PROPERTIES = 1, 2
+NORMALIZATION_OPTIONS = 1
+TENSOR_AXIS_LABELS = 2
+UNKNOWN = 0
+COLOR_SPACES = {1: 2, 3: 1}  # by the number of channels: grayscale, RGB
+
+MODEL_IDENTIFIER, RECORD_IDENTIFIER = b"TFL3", b"M001"
+ENTRY_NAME = "TFLITE_METADATA"
+# All fields above are in the first version of the schema.
+MIN_PARSER_VERSION = "1.0.0"
+# The largest that the schema asks for: what is in front of a model is a multiple.
+ALIGNMENT = 16
+
+
+class _Record(NamedTuple):
+    """A table of a flatbuffer: its fields by name, the absent ones `None`."""
+
+    table: str
+    fields: dict
+
+
+def write_tflite_metadata(path: pathlib.Path, metadata: "Metadata") -> None:
+    """Puts TFLite's own metadata into a model file, as the converter wrote it.
+
+    The record tells the colour space, the normalisation and where the class names are:
+    in `labels.txt`, which belongs into a zip archive behind the model. MediaPipe's
+    convention for the normalisation is `(pixel - mean) / std` with pixels in 0..255,
+    and one number for all channels. A model of normalised images whose channels differ
+    therefore gets no normalisation options, and MediaPipe refuses it.
+
+    The converter's bytes stay as they are: flatbuffers are addressed by distances, and
+    so a new root with the old tables and one more goes in front of them. A model whose
+    weights are outside its flatbuffer, addressed from the start of the file, as they
+    are over 2 GiB, gets no record.
+
+    Args:
+        path: A TFLite file of one image.
+        metadata: What the file does.
+    """
+    model = path.read_bytes()
+    root = Table(model, Table(model, 0).Indirect(0))
+    if any(
+        Table(model, buffer).GetSlot(_key("Buffer", "offset"), 0, Uint64Flags)
+        for buffer in _elements(root, BUFFERS)
+    ):
+        return
+    builder = flatbuffers.Builder()
+    record = _record(metadata, channels=_input_shape(root)[-1])
+    builder.Finish(_write(builder, record), RECORD_IDENTIFIER)
+    front = _new_front(root, bytes(builder.Output()))
+    with path.open("wb") as file:
+        file.write(front)
+        file.write(model)
+
+
+def labels_text(names: Sequence[str]) -> str:
+    """Returns the content of `labels.txt`: the names in their order, one a line.
+
+    A blank name becomes its number. Readers pass over blank lines, MediaPipe over those
+    at the end, and all names behind them would be those of other classes.
+    """
+    lines = [
+        name if name.strip() else f"class {index}" for index, name in enumerate(names)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _record(metadata, channels):
+    # MediaPipe opens a model of four channels that says nothing, and hangs on it.
+    color_space = COLOR_SPACES.get(channels, UNKNOWN)
+    properties = _Record("ImageProperties", {"color_space": color_space})
+    image = _Record(
+        "TensorMetadata",
+        {
+            "name": "image",
+            "description": "What it goes through before is in se_keras.json.",
+            "content": _content(IMAGE_PROPERTIES, properties),
+            "process_units": _normalization(metadata),
+        },
+    )
+    labels = _Record(
+        "AssociatedFile",
+        {
+            "name": LABELS_NAME,
+            "description": "The name of each class, one a line.",
+            "type": TENSOR_AXIS_LABELS,
+        },
+    )
+    scores = _Record(
+        "TensorMetadata",
+        {
+            # MediaPipe reads it without asking whether it is there.
+            "name": "scores",
+            "content": _content(FEATURE_PROPERTIES, _Record("FeatureProperties", {})),
+            "associated_files": [labels] if metadata.class_names else None,
+        },
+    )
+    graph = _Record(
+        "SubGraphMetadata",
+        {"input_tensor_metadata": [image], "output_tensor_metadata": [scores]},
+    )
+    return _Record(
+        "ModelMetadata",
+        {"subgraph_metadata": [graph], "min_parser_version": MIN_PARSER_VERSION},
+    )
+
+
+def _content(kind, properties):
+    return _Record(
+        "Content", {"content_properties_type": kind, "content_properties": properties}
+    )
+
+
+def _normalization(metadata):
+    """Returns the process units of the input, or `None` if they cannot tell it."""
+    if metadata.normalizes:
+        mean, std = 0.0, 1.0
+    else:
+        record = metadata.preprocessing
+        if record is None or len({*zip(record.mean, record.std, strict=True)}) != 1:
+            return None
+        mean, std = (255 * float(values[0]) for values in (record.mean, record.std))
+    options = _Record("NormalizationOptions", {"mean": [mean], "std": [std]})
+    return [
+        _Record(
+            "ProcessUnit", {"options_type": NORMALIZATION_OPTIONS, "options": options}
+        )
+    ]
+
+
+def _write(builder, value):
+    """Writes a record with all that is in it; returns the builder's offset of it."""
+    match value:
+        case str():
+            return builder.CreateString(value)
+        case [float(), *_]:
+            return builder.CreateNumpyVector(np.asarray(value, "float32"))
+        case list():
+            return _vector(builder, [_write(builder, element) for element in value])
+    fields = {k: v for k, v in value.fields.items() if v is not None}
+    # What is in a table has to be written before it.
+    children = {
+        name: _write(builder, child)
+        for name, child in fields.items()
+        if not isinstance(child, int)
+    }
+    slots = SLOTS[value.table]
+    builder.StartObject(max(slots.values(), default=-1) + 1)
+    for name, field in fields.items():
+        if name in children:
+            builder.PrependUOffsetTRelativeSlot(slots[name], children[name], 0)
+        else:
+            builder.PrependUint8Slot(slots[name], field, 0)
+    return builder.EndObject()
+
+
+def _vector(builder, offsets):
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return builder.EndVector()
+
+
+def _new_front(root, record):
+    """Returns what makes a model with the record out of the model that follows it.
+
+    A builder counts its offsets from the end of what it writes. That is where the model
+    begins, and so minus its position is the offset of a table in it.
+    """
+    builder = flatbuffers.Builder()
+    builder.Prep(ALIGNMENT, len(record))
+    data = builder.CreateByteVector(record)
+    builder.StartObject(len(SLOTS["Buffer"]))
+    builder.PrependUOffsetTRelativeSlot(SLOTS["Buffer"]["data"], data, 0)
+    buffer = builder.EndObject()
+
+    name = builder.CreateString(ENTRY_NAME)
+    slots = SLOTS["Metadata"]
+    old_buffers = _elements(root, BUFFERS)
+    builder.StartObject(len(slots))
+    builder.PrependUOffsetTRelativeSlot(slots["name"], name, 0)
+    builder.PrependUint32Slot(slots["buffer"], len(old_buffers), 0)
+    entry = builder.EndObject()
+
+    extended = {
+        slot: _vector(builder, [*(-old for old in _elements(root, slot)), new])
+        for slot, new in ((BUFFERS, buffer), (METADATA, entry))
+    }
+    kept = {
+        slot: -root.Indirect(root.Pos + offset)
+        for slot, offset in _offsets(root).items()
+        if slot != VERSION
+    }
+    fields = kept | extended
+    builder.StartObject(max(fields) + 1)
+    builder.PrependUint32Slot(VERSION, root.GetSlot(4, 0, Uint32Flags), 0)
+    for slot, target in fields.items():
+        builder.PrependUOffsetTRelativeSlot(slot, target, 0)
+    builder.Finish(builder.EndObject(), MODEL_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _input_shape(root):
+    model = root.Bytes
+    graph = Table(model, _elements(root, SUBGRAPHS)[0])
+    inputs = graph.Offset(_key("SubGraph", "inputs"))
+    (index,) = graph.GetVectorAsNumpy(Int32Flags, inputs)
+    tensor = Table(model, _elements(graph, SLOTS["SubGraph"]["tensors"])[index])
+    shape = tensor.Offset(_key("Tensor", "shape"))
+    return tuple(map(int, tensor.GetVectorAsNumpy(Int32Flags, shape)))
+
+
+def _offsets(table):
+    """Returns where each field that is present begins, from the table on."""
+    vtable = table.Pos - table.Get(Int32Flags, table.Pos)
+    size = int.from_bytes(table.Bytes[vtable : vtable + 2], "little")
+    offsets = {slot: table.Offset(4 + 2 * slot) for slot in range((size - 4) // 2)}
+    return {slot: offset for slot, offset in offsets.items() if offset}
+
+
+def _elements(table, slot):
+    """Returns the positions of the tables that a vector lists."""
+    offset = table.Offset(4 + 2 * slot)
+    if not offset:
+        return []
+    start = table.Vector(offset)
+    return [table.Indirect(start + 4 * i) for i in range(table.VectorLen(offset))]
+
+
+def _key(table, field):
+    """Returns a field's place in the vtable, as flatbuffers counts it."""
+    return 4 + 2 * SLOTS[table][field]

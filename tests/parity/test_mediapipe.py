@@ -1,0 +1,205 @@
+"""TFLite files as phones run them: MediaPipe's classifier and LiteRT's two runtimes."""
+
+import fcntl
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from se_keras import export
+from se_keras.data.embedded import cache_dir
+from se_keras.layers import SqueezeExcite
+from se_keras.models import Preprocessing
+from tests.helpers import require
+
+pytestmark = pytest.mark.parity
+
+CLASSIFY = pathlib.Path(__file__).with_name("classify.py")
+REQUIREMENT = "mediapipe>=1.2,<2"
+SIDE, COUNT = 32, 20
+CLASSES = tuple(f"class of image {index:02}" for index in range(COUNT))
+COLOURED = Preprocessing((SIDE, SIDE), 1.0, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
+UNIFORM = Preprocessing((SIDE, SIDE), 1.0, mean=(0.5,) * 3, std=(0.25,) * 3)
+GREY = Preprocessing((SIDE, SIDE), 1.0, mean=(0.5,), std=(0.25,))
+
+
+@pytest.fixture(scope="session")
+def mediapipe():
+    """The interpreter of an environment with MediaPipe, made once for all runs.
+
+    It needs other versions of what this package needs, and libegl1 and libgles2.
+    """
+    folder = cache_dir() / "mediapipe"
+    folder.mkdir(parents=True, exist_ok=True)
+    python = folder / "bin" / "python"
+    done = folder / "installed"
+    commands = [
+        [sys.executable, "-m", "venv", "--clear", folder],
+        [python, "-m", "pip", "install", "-q", REQUIREMENT],
+        [python, "-c", "from mediapipe.tasks.python import vision"],
+    ]
+    with (folder.parent / "mediapipe.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # pytest runs in several processes
+        for command in commands[2:] if done.exists() else commands:
+            run = subprocess.run(command, capture_output=True, text=True)
+            if run.returncode:
+                shutil.rmtree(folder)
+                message = f"no MediaPipe: {(run.stderr.splitlines() or [''])[-1]}"
+                if os.environ.get("SE_KERAS_REQUIRE_PARITY") == "1":
+                    pytest.fail(message)
+                pytest.skip(message)
+        done.touch()
+    return python
+
+
+def classify(python, reader, images, *models):
+    """Returns what a runtime in another process makes of images, model by model."""
+    run = subprocess.run(
+        [python, "-I", CLASSIFY, reader, images, *models],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stderr
+    return [types.SimpleNamespace(**each) for each in json.loads(run.stdout)]
+
+
+def photographs():
+    """Returns crops of scikit-learn's two photographs, `(20, 32, 32, 3)`."""
+    pictures = require("sklearn.datasets").load_sample_images().images
+    rng = np.random.default_rng(0)
+
+    def crop(picture):
+        side = rng.integers(60, 300)
+        y, x = (rng.integers(0, length - side) for length in picture.shape[:2])
+        patch = picture[y : y + side, x : x + side]
+        return tf.image.resize(patch, (SIDE, SIDE), antialias=True).numpy()
+
+    crops = [crop(pictures[index % 2]) for index in range(COUNT)]
+    return np.stack(crops).round().clip(0, 255).astype("uint8")
+
+
+def network(channels, images):
+    """A network of random weights that knows these images, each as its own class."""
+    image = keras.Input((SIDE, SIDE, channels))
+    x = keras.layers.Conv2D(32, 3, strides=2, activation="relu")(image)
+    x = SqueezeExcite(ratio=4)(x)
+    x = keras.layers.Conv2D(48, 3, strides=2, activation="relu")(x)
+    x = SqueezeExcite(ratio=4)(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    features = keras.Model(image, x)
+    head = keras.layers.Dense(COUNT, activation="softmax")
+    model = keras.Model(image, head(x))
+    # Rows in another order than the classes.
+    wanted = 4 * np.eye(COUNT)[np.random.default_rng(1).permutation(COUNT)]
+    solution, *_ = np.linalg.lstsq(features.predict(images, verbose=0), wanted)
+    head.set_weights([solution, np.zeros(COUNT)])
+    return model
+
+
+def greyscale(pixels):
+    return tf.image.rgb_to_grayscale(tf.constant(pixels, tf.float32)).numpy()
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    """Images in files, and networks with what they answer in Keras."""
+    keras.utils.set_random_seed(0)
+    folder = tmp_path_factory.mktemp("mediapipe")
+    pixels = photographs()
+    sizes = {"same": (1, 1), "larger": (2, 3)}
+    for name, factors in sizes.items():
+        (folder / name).mkdir()
+        images = pixels.repeat(factors[0], 1).repeat(factors[1], 2)
+        for index, image in enumerate(images):
+            file = folder / name / f"{index:02}.png"
+            file.write_bytes(tf.io.encode_png(image).numpy())
+    np.save(folder / "pixels.npy", pixels.astype("float32"))
+
+    def made(name, record, inputs, **settings):
+        normalized = record.normalize(inputs.astype("float32"))
+        model = network(inputs.shape[-1], normalized)
+        scores = model.predict(normalized, verbose=0)
+        assert len(set(scores.argmax(-1))) == COUNT
+        path = folder / f"{name}.tflite"
+        export.tflite(model, path, preprocessing=record, **settings)
+        return types.SimpleNamespace(model=model, path=path, scores=scores)
+
+    names = {"class_names": CLASSES}
+    grey = made("grey", GREY, greyscale(pixels), include_preprocessing=True, **names)
+    colour = keras.Input((SIDE, SIDE, 3))
+    converted = keras.Model(
+        colour, grey.model(keras.ops.image.rgb_to_grayscale(colour))
+    )
+    scores = converted.predict(UNIFORM.normalize(pixels), verbose=0)
+    assert len(set(scores.argmax(-1))) == COUNT
+    path = folder / "greyed.tflite"
+    export.tflite(
+        converted,
+        path,
+        preprocessing=UNIFORM,
+        include_preprocessing=True,
+        **names,
+    )
+    return types.SimpleNamespace(
+        folder=folder,
+        pixels=made("pixels", COLOURED, pixels, include_preprocessing=True, **names),
+        uniform=made("uniform", UNIFORM, pixels, **names),
+        coloured=made("coloured", COLOURED, pixels, **names),
+        nameless=made("nameless", COLOURED, pixels, include_preprocessing=True),
+        grey=grey,
+        greyed=types.SimpleNamespace(path=path, scores=scores),
+    )
+
+
+def assert_the_same(actual, expected, tolerance=1e-3):
+    assert actual.error is None
+    assert actual.names == [CLASSES[index] for index in expected.scores.argmax(-1)]
+    np.testing.assert_allclose(actual.scores, expected.scores, atol=tolerance)
+
+
+def test_mediapipe_opens_it_as_it_is(mediapipe, case):
+    expected = [case.pixels, case.uniform, case.greyed]
+    files = [each.path for each in expected]
+    answers = classify(mediapipe, "mediapipe", case.folder / "same", *files)
+    for actual, each in zip(answers, expected, strict=True):
+        assert_the_same(actual, each)
+
+
+def test_mediapipe_resizes(mediapipe, case):
+    folder = case.folder / "larger"
+    (actual,) = classify(mediapipe, "mediapipe", folder, case.pixels.path)
+    expected = case.pixels.scores.argmax(-1)
+    assert actual.names == [CLASSES[index] for index in expected]
+
+
+def test_mediapipe_without_names(mediapipe, case):
+    folder = case.folder / "same"
+    (actual,) = classify(mediapipe, "mediapipe", folder, case.nameless.path)
+    assert actual.names == [None] * COUNT
+    np.testing.assert_allclose(actual.scores, case.nameless.scores, atol=1e-3)
+
+
+def test_mediapipe_says_what_it_does_not_take(mediapipe, case):
+    """The limits that the documentation of `export.tflite` gives."""
+    files = [case.coloured.path, case.grey.path]
+    answers = classify(mediapipe, "mediapipe", case.folder / "same", *files)
+    coloured, grey = (answer.error for answer in answers)
+    assert "NormalizationOptions" in coloured
+    assert "Only RGB color space" in grey
+
+
+@pytest.mark.parametrize("reader", ["interpreter", "compiled_model"])
+def test_litert(reader, case):
+    require("ai_edge_litert")
+    file = case.folder / "pixels.npy"
+    (actual,) = classify(sys.executable, reader, file, case.pixels.path)
+    assert_the_same(actual, case.pixels, 1e-5)
