@@ -10,6 +10,11 @@ const KERNELS = {
   bicubic: { radius: 2, weight: keysCubic },
 };
 
+// Markers of a JPEG: its start, the segments of applications, the one that EXIF is in.
+const JPEG_START = 0xffd8;
+const APP = 0xffe0;
+const APP1 = 0xffe1;
+
 /**
  * Decodes an image, resizes its short side and crops the centre.
  *
@@ -29,10 +34,8 @@ async function decode(blob) {
   try {
     // The pixels as they are stored, as TensorFlow reads them: neither turned by EXIF
     // nor converted by a colour profile.
-    bitmap = await createImageBitmap(blob, {
-      imageOrientation: "none",
-      colorSpaceConversion: "none",
-    });
+    const options = { colorSpaceConversion: "none" };
+    bitmap = await createImageBitmap(await withoutExif(blob), options);
   } catch {
     throw new UsageError(
       `Expected an image file: JPEG, PNG, GIF or BMP. Received: ${blob.name}`,
@@ -43,6 +46,20 @@ async function decode(blob) {
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   return context.getImageData(0, 0, canvas.width, canvas.height);
+}
+
+/** Drops EXIF from a JPEG; browsers turn the image by it, and have no option not to. */
+async function withoutExif(blob) {
+  const view = new DataView(await blob.arrayBuffer());
+  if (view.byteLength < 2 || view.getUint16(0) !== JPEG_START) return blob;
+  const kept = [blob.slice(0, 2)];
+  let at = 2;
+  while (at + 4 <= view.byteLength && (view.getUint16(at) & APP) === APP) {
+    const end = at + 2 + view.getUint16(at + 2);
+    if (view.getUint16(at) !== APP1) kept.push(blob.slice(at, end));
+    at = end;
+  }
+  return new Blob([...kept, blob.slice(at)], { type: blob.type });
 }
 
 function colour(rgba) {
