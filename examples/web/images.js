@@ -10,7 +10,7 @@ const KERNELS = {
   bicubic: { radius: 2, weight: keysCubic },
 };
 
-// Markers of a JPEG: its start, the segments of applications, the one that EXIF is in.
+// Markers of a JPEG: its start, what applications add, and there EXIF.
 const JPEG_START = 0xffd8;
 const APP = 0xffe0;
 const APP1 = 0xffe1;

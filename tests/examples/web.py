@@ -1,6 +1,6 @@
 """Drives the page of examples/web in headless Chromium, and takes its picture.
 
-python -m tests.examples.web --model=model.tflite --output=docs/web.png IMAGE
+python -m tests.examples.web --model=runs/digits-se_resnet20/model.tflite
 """
 
 import argparse
@@ -10,14 +10,15 @@ import http.server
 import os
 import pathlib
 import shutil
+import tempfile
 import threading
 
 from tests.helpers import ROOT
 
 PAGE = ROOT / "examples/web"
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
-# Of CSS pixels; the picture in docs/ has this width.
-SIZE = {"width": 800, "height": 740}
+# The picture in docs/ has this width; its height is that of the page.
+SIZE = {"width": 800, "height": 600}
 
 
 def missing() -> str | None:
@@ -27,7 +28,7 @@ def missing() -> str | None:
     try:
         import playwright  # noqa: F401
     except ImportError:
-        return "playwright: pip install playwright"
+        return "Playwright: pip install -e '.[browser]'"
     if not _chromium():
         return "Chromium: apt-get install chromium, or playwright install chromium"
     return None
@@ -101,7 +102,7 @@ class Page:
 
     def take_picture(self, path: pathlib.Path) -> None:
         """Writes what the page looks like to a PNG file."""
-        self._page.screenshot(path=path, animations="disabled")
+        self._page.screenshot(path=path, full_page=True, animations="disabled")
 
 
 @contextlib.contextmanager
@@ -146,17 +147,24 @@ def browser():
 
 def main():
     """Takes the picture."""
+    from se_keras.data import open_source
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=pathlib.Path, required=True)
-    parser.add_argument("--output", type=pathlib.Path, required=True)
-    parser.add_argument("image", type=pathlib.Path)
+    parser.add_argument("--digit", type=int, default=5, help="Number in the test split")
+    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "docs/web.png")
     arguments = parser.parse_args()
-    with serve(PAGE) as address, browser() as open_page:
-        page = open_page(address)
-        page.choose("model", arguments.model)
-        page.choose("image", arguments.image)
-        page.take_picture(arguments.output)
-        print(page.error or page.scores)
+    records = open_source("digits").records("test").skip(arguments.digit)
+    encoded, _ = next(records.as_numpy_iterator())
+    with tempfile.TemporaryDirectory() as folder:
+        image = pathlib.Path(folder) / "digit.png"
+        image.write_bytes(encoded)
+        with serve(PAGE) as address, browser() as open_page:
+            page = open_page(address)
+            page.choose("model", arguments.model)
+            page.choose("image", image)
+            page.take_picture(arguments.output)
+            print(page.error or page.scores)
 
 
 if __name__ == "__main__":
