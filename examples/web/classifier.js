@@ -15,12 +15,9 @@ const WASM = new URL("./node_modules/@litertjs/core/wasm/", import.meta.url).hre
 export async function loadClassifier(bytes) {
   const metadata = await readMetadata(bytes);
   const liteRt = await startLiteRt();
-  let model;
-  try {
-    model = await liteRt.loadAndCompile(bytes, { accelerator: "wasm" });
-  } catch (error) {
-    throw new UsageError(`Expected a model that LiteRT.js runs. Received: ${error}`);
-  }
+  const model = await orRefused(() =>
+    liteRt.loadAndCompile(bytes, { accelerator: "wasm" }),
+  );
   checkShape(model, metadata.preprocessing);
   return new Classifier(liteRt, model, metadata);
 }
@@ -73,7 +70,7 @@ class Classifier {
     const input = new this.#liteRt.Tensor(ofType(dtype, values), Array.from(shape));
     let outputs = [];
     try {
-      outputs = await this.#model.run([input]);
+      outputs = await orRefused(() => this.#model.run([input]));
       return await outputs[0].data();
     } finally {
       // Tensors lie in the memory of the WebAssembly module, which nothing collects.
@@ -83,10 +80,13 @@ class Classifier {
 }
 
 let started = null;
+let logged = [];
 
 /** Returns LiteRT.js with its WebAssembly module, which is loaded once. */
 function startLiteRt() {
   started ??= import("@litertjs/core").then(async (liteRt) => {
+    // What it hands to the WebAssembly module.
+    self.Module = { printErr: log };
     await liteRt.loadLiteRt(WASM);
     return liteRt;
   });
@@ -96,6 +96,25 @@ function startLiteRt() {
       `Expected LiteRT.js: run npm install beside the page. Received: ${error}`,
     );
   });
+}
+
+function log(line) {
+  console.debug(line);
+  if (line.startsWith("ERROR")) logged.push(line);
+}
+
+/** Returns what LiteRT.js does, or throws what it has against the model. */
+async function orRefused(task) {
+  logged = [];
+  let error;
+  const result = await task().catch((thrown) => (error = thrown));
+  // Of some failures there is nothing but the log: it goes on, and gives as an output
+  // what was in memory.
+  const reason = logged[0] ?? error;
+  if (reason) {
+    throw new UsageError(`Expected a model that LiteRT.js runs. Received: ${reason}`);
+  }
+  return result;
 }
 
 function checkShape(model, { size, mean }) {
