@@ -1,0 +1,92 @@
+// The record that travels in an exported file, as se_keras/export/metadata.py writes
+// it: a zip archive behind the model.
+
+import { UsageError } from "./errors.js";
+
+const FILE_NAME = "se_keras.json";
+
+const IDENTIFIER = "TFL3";
+
+const END_OF_ARCHIVE = 0x06054b50;
+const END_SIZE = 22;
+const LARGEST_COMMENT = 0xffff;
+const ENTRY = 0x02014b50;
+const ENTRY_SIZE = 46;
+const LOCAL_HEADER_SIZE = 30;
+const STORED = 0;
+const DEFLATED = 8;
+
+/**
+ * Reads the record of a TFLite file.
+ *
+ * @param {Uint8Array} bytes - The file.
+ * @returns {Promise<{class_names: ?string[], preprocessing: ?object,
+ *     normalizes: boolean}>} What `Metadata.to_json` wrote.
+ */
+export async function readMetadata(bytes) {
+  if (text(bytes.subarray(4, 8)) !== IDENTIFIER) {
+    throw new UsageError("Expected a .tflite file. Received: something else");
+  }
+  // Looked for before the model is opened: a truncated file has lost it.
+  const entry = findEntry(bytes, FILE_NAME);
+  const record = entry && JSON.parse(text(await content(bytes, entry)));
+  if (!record?.preprocessing) {
+    throw new UsageError(
+      "Expected a whole model that says which images it expects, as se_keras " +
+        `exports it. Received: a .tflite file without ${FILE_NAME}`,
+    );
+  }
+  return record;
+}
+
+function findEntry(bytes, name) {
+  const view = viewOf(bytes);
+  const end = findEnd(view);
+  if (end === null) return null;
+  const size = view.getUint32(end + 12, true);
+  // Some writers count from the start of the file, others from that of the archive.
+  const shift = end - size - view.getUint32(end + 16, true);
+  let at = end - size;
+  while (at >= 0 && at + ENTRY_SIZE <= end && view.getUint32(at, true) === ENTRY) {
+    const nameSize = view.getUint16(at + 28, true);
+    if (text(bytes.subarray(at + ENTRY_SIZE, at + ENTRY_SIZE + nameSize)) === name) {
+      return {
+        method: view.getUint16(at + 10, true),
+        size: view.getUint32(at + 20, true),
+        header: view.getUint32(at + 42, true) + shift,
+      };
+    }
+    const extra = view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
+    at += ENTRY_SIZE + nameSize + extra;
+  }
+  return null;
+}
+
+function findEnd(view) {
+  const last = view.byteLength - END_SIZE;
+  for (let at = last; at >= Math.max(0, last - LARGEST_COMMENT); at--) {
+    if (view.getUint32(at, true) === END_OF_ARCHIVE) return at;
+  }
+  return null;
+}
+
+async function content(bytes, { method, size, header }) {
+  const view = viewOf(bytes);
+  const names = view.getUint16(header + 26, true) + view.getUint16(header + 28, true);
+  const start = header + LOCAL_HEADER_SIZE + names;
+  const packed = bytes.subarray(start, start + size);
+  if (method === STORED) return packed;
+  if (method !== DEFLATED) throw new Error(`Zip method ${method} is not known.`);
+  const inflated = new Blob([packed])
+    .stream()
+    .pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Uint8Array(await new Response(inflated).arrayBuffer());
+}
+
+function viewOf(bytes) {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function text(bytes) {
+  return new TextDecoder().decode(bytes);
+}
