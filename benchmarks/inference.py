@@ -2,16 +2,19 @@
 
     pip install -e '.[parity]' && python benchmarks/inference.py --plot=inference.png
 
-One image of the network's size, two threads, float32 everywhere. All forms are loaded
-in one process and run one after the other in each round, so that whatever else the
-machine does hits all of them. *naive* is what `model.export` makes, *timm* is timm's
-network by `torch.onnx.export`. The second table has the medians of the networks with SE
-over those of their plain twins.
+One image of the network's size, two threads. All forms are loaded in one process and
+run one after the other in each round, so that whatever else the machine does hits all
+of them; in its turn a form runs twice, and the second run counts. *naive* is what
+`model.export` makes, for int8 with the converter's own calibration; *timm* is timm's
+network, in PyTorch (channels last) or by `torch.onnx.export`. The second table has the
+medians of the networks with SE over those of their plain twins. Memory is the peak of a
+process of its own that loads and runs the file, above what it has before.
 """
 
 import argparse
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import statistics
@@ -23,6 +26,11 @@ from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+# TensorFlow 2.21 shows its LLVM to all libraries that are loaded after it, and Triton,
+# which PyTorch imports, crashes on that: tensorflow/tensorflow#124205.
+with contextlib.suppress(ImportError):
+    import triton  # noqa: F401
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -33,6 +41,8 @@ from se_keras.files import size_of
 from se_keras.models.registry import lookup
 
 THREADS = 2
+PAUSE = 0.01  # seconds, in which the idle threads of the form before go to sleep
+CALIBRATION_IMAGES = 8
 TIMM_SCRIPT = """
 import sys, timm, torch
 network = timm.create_model(sys.argv[1]).eval()
@@ -50,12 +60,30 @@ class Form:
         load: Callable of the path that returns a callable of an image.
         suffix: Suffix of the path.
         channels_first: Whether the image is.
+        dtype: Type of the image.
     """
 
     write: Callable
     load: Callable
     suffix: str = ""
     channels_first: bool = False
+    dtype: str = "float32"
+
+
+def some_images(network):
+    """Returns images of noise; what they show does not change the time."""
+    shape = (CALIBRATION_IMAGES, *network.input_shape[1:])
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+def tflite(quantization):
+    """Returns a writer of our TFLite file."""
+
+    def write(network, path):
+        calibration = some_images(network) if quantization == "int8" else None
+        export.tflite(network, path, quantization=quantization, calibration=calibration)
+
+    return write
 
 
 def naive_saved_model(network, path):
@@ -63,11 +91,65 @@ def naive_saved_model(network, path):
     network.export(path, format="tf_saved_model", verbose=False)
 
 
-def naive_tflite(network, path):
+def naive_tflite(network, path, **settings):
     """Writes what Keras exports."""
     shape = (1, *network.input_shape[1:])
-    signature = [keras.InputSpec(shape=shape, dtype="float32")]
-    network.export(path, format="litert", verbose=False, input_signature=signature)
+    network.export(
+        path,
+        format="litert",
+        verbose=False,
+        input_signature=[keras.InputSpec(shape=shape, dtype="float32")],
+        **settings,
+    )
+
+
+def naive_int8(network, path):
+    """Writes what Keras exports with the converter's settings for int8."""
+    images = some_images(network)
+    naive_tflite(
+        network,
+        path,
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        representative_dataset=lambda: ([image[None]] for image in images),
+        inference_input_type=tf.uint8,
+    )
+
+
+def timm_weights(network, path):
+    """Writes the weights of timm's network."""
+    import timm
+    import torch
+
+    name = weights.to_timm_name(network.name)
+    torch.save((name, timm.create_model(name).state_dict()), path)
+
+
+def run_torch(path, compiled=False):
+    """Returns a callable of an image."""
+    import timm
+    import torch
+
+    torch.set_num_threads(THREADS)
+    name, state = torch.load(path)
+    network = timm.create_model(name).eval()
+    network.load_state_dict(state)
+    network = network.to(memory_format=torch.channels_last)
+    if compiled:
+        network = torch.compile(network)
+
+    def run(image):
+        with torch.inference_mode():
+            tensor = torch.from_numpy(image).contiguous(
+                memory_format=torch.channels_last
+            )
+            return network(tensor).numpy()
+
+    return run
+
+
+def run_compiled(path):
+    """Returns a callable of an image."""
+    return run_torch(path, compiled=True)
 
 
 def timm_onnx(network, path):
@@ -130,55 +212,113 @@ def run_openvino(path):
 
 
 FORMS = {
-    "TFLite": Form(export.tflite, run_tflite, ".tflite"),
+    "TFLite": Form(tflite(None), run_tflite, ".tflite"),
     "TFLite, naive": Form(naive_tflite, run_tflite, ".tflite"),
+    "TFLite float16": Form(tflite("float16"), run_tflite, ".tflite"),
+    "TFLite dynamic": Form(tflite("dynamic"), run_tflite, ".tflite"),
+    "TFLite int8": Form(tflite("int8"), run_tflite, ".tflite", dtype="uint8"),
+    "TFLite int8, naive": Form(naive_int8, run_tflite, ".tflite", dtype="uint8"),
     "SavedModel": Form(export.saved_model, run_saved_model),
     "SavedModel, naive": Form(naive_saved_model, run_saved_model),
     "ONNX Runtime": Form(export.onnx, run_onnx, ".onnx"),
     "ONNX Runtime, timm": Form(timm_onnx, run_onnx, ".onnx", True),
     "OpenVINO": Form(export.openvino, run_openvino),
     "OpenVINO, timm": Form(timm_onnx, run_openvino, ".onnx", True),
+    "PyTorch, timm": Form(timm_weights, run_torch, ".pt", True),
+    "PyTorch compiled, timm": Form(timm_weights, run_compiled, ".pt", True),
 }
 
 
-def prepare(names, forms, folder):
-    """Returns a callable and a size in bytes by network and form."""
+def image_for(form, shape):
+    """Returns an image of noise as a form takes it."""
+    image = np.random.default_rng(0).normal(size=(1, *shape))
+    if form.dtype == "uint8":
+        image = np.clip(128 + 40 * image, 0, 255)
+    if form.channels_first:
+        image = np.moveaxis(image, -1, 1)
+    return np.ascontiguousarray(image, form.dtype)
+
+
+def prepare(names, titles, folder):
+    """Returns the file and the shape of an image by network and form."""
     made = {}
     for name in names:
         network = create_model(name)
-        image = np.random.default_rng(0).normal(size=(1, *network.input_shape[1:]))
-        network(image)
-        for title in forms:
+        for title in titles:
             form = FORMS[title]
             path = folder / f"{name}-{title.replace(', ', '-')}{form.suffix}"
             print(f"{name}: {title}", file=sys.stderr, flush=True)
             try:
                 form.write(network, path)
-            except (ValueError, subprocess.CalledProcessError) as error:
-                print(f"left out: {error}", file=sys.stderr)
+            except (ValueError, RuntimeError, subprocess.CalledProcessError) as error:
+                reason = str(error).splitlines()[0]
+                print(f"{name}: {title} left out: {reason}", file=sys.stderr)
                 continue
-            shown = np.moveaxis(image, -1, 1) if form.channels_first else image
-            shown = np.ascontiguousarray(shown, "float32")
-            run = form.load(path)
-            run(shown)
-            made[name, title] = (lambda run=run, shown=shown: run(shown)), size_of(path)
+            made[name, title] = path, network.input_shape[1:]
         keras.backend.clear_session()
     return made
 
 
-def measure(made, rounds):
+def load(made):
+    """Returns a callable without arguments by network and form."""
+    runs = {}
+    for (name, title), (path, shape) in made.items():
+        form = FORMS[title]
+        try:
+            run = form.load(path)
+            image = image_for(form, shape)
+            run(image)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            print(f"{name}: {title} left out: {reason}", file=sys.stderr)
+            continue
+        runs[name, title] = functools.partial(run, image)
+    return runs
+
+
+def measure(runs, rounds):
     """Returns the milliseconds of each run by network and form."""
-    times = {key: [] for key in made}
+    times = {key: [] for key in runs}
     progress = keras.utils.Progbar(rounds, unit_name="round")
     with contextlib.redirect_stdout(sys.stderr):
-        for turn in range(rounds + 2):
-            for key, (run, _) in made.items():
+        for turn in range(rounds):
+            for key, run in runs.items():
+                time.sleep(PAUSE)
+                run()
                 started = time.perf_counter()
                 run()
-                if turn > 1:  # the first ones warm up
-                    times[key].append(1e3 * (time.perf_counter() - started))
-            progress.add(turn > 1)
+                times[key].append(1e3 * (time.perf_counter() - started))
+            progress.update(turn + 1)
     return times
+
+
+def megabytes(key, path, shape):
+    """Returns the peak memory of a process that runs a file."""
+    command = [sys.executable, __file__, "--one", key[1], str(path), *map(str, shape)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode:
+        print(run.stderr[-500:], file=sys.stderr)
+        return None
+    return int(run.stdout.split()[-1])
+
+
+def run_one(title, path, *shape):
+    """Prints the memory that a form takes to be loaded and run, in megabytes."""
+    form = FORMS[title]
+    image = image_for(form, tuple(map(int, shape)))
+    with contextlib.suppress(Exception):
+        # What a library needs by itself is not the file's.
+        form.load(pathlib.Path("no such file"))
+    before = peak_kilobytes()
+    form.load(pathlib.Path(path))(image)
+    print((peak_kilobytes() - before) // 1024)
+
+
+def peak_kilobytes():
+    """Returns the peak memory of this program; `getrusage` counts its parent's too."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1])
 
 
 def ratios(times):
@@ -226,18 +366,28 @@ def main():
     parser.add_argument("--forms", nargs="*", default=list(FORMS), choices=FORMS)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--plot", type=pathlib.Path, help="a PNG file to draw")
+    parser.add_argument("--one", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.one:
+        run_one(*options.one)
+        return
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     with tempfile.TemporaryDirectory() as folder:
         made = prepare(options.networks, options.forms, pathlib.Path(folder))
-        times = measure(made, options.rounds)
-    print("| network | form | median ms | quartiles | fastest | MB |")
-    print("| --- | --- | ---: | --- | ---: | ---: |")
+        times = measure(load(made), options.rounds)
+        files = {
+            key: (size_of(path) / 1e6, megabytes(key, path, shape))
+            for key, (path, shape) in made.items()
+            if key in times
+        }
+    print("| network | form | median ms | quartiles | fastest | file MB | memory MB |")
+    print("| --- | --- | ---: | --- | ---: | ---: | ---: |")
     for (name, title), values in times.items():
         low, middle, high = statistics.quantiles(values, n=4)
+        size, memory = files[name, title]
         print(
             f"| {name} | {title} | {middle:.1f} | {low:.1f} - {high:.1f} "
-            f"| {min(values):.1f} | {made[name, title][1] / 1e6:.1f} |"
+            f"| {min(values):.1f} | {size:.1f} | {memory or ''} |"
         )
     print("\n| with SE over without | form | ratio |\n| --- | --- | ---: |")
     for (name, title), ratio in ratios(times).items():

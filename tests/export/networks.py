@@ -18,10 +18,12 @@ import keras
 
 from se_keras import export
 from se_keras.export.verification import VerificationError
+from se_keras.layers.gate import Gate
 from tests.models.test_every_network import NETWORKS, small
 from tests.models.tools import images, randomize
 
 IMAGES = 16
+GATES = 0.3  # how strongly they react, of the random weights
 FORMS = {
     "TFLite": lambda model, path, x: export.tflite(
         model, path.with_suffix(".tflite"), images=x
@@ -38,24 +40,13 @@ def network(name):
     model = randomize(small(name))
     # Probabilities of random networks are 0 and 1.
     model.layers[-1].activation = keras.activations.linear
-    x = images(IMAGES, *model.input_shape[1:])
-
-    return model, x
-
-
-def settle(model, x):
-    """Gives batch norms the statistics of some images, as training does."""
-    norms = [
-        layer
-        for layer in model.layers
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    model(x, training=True)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
+    # Gates that open and close at random multiply rounding by 30 in 50 layers.
+    for layer in model.layers:
+        if isinstance(layer, Gate):
+            for weight in layer.weights:
+                if weight.name == "kernel":
+                    weight.assign(weight * GATES)
+    return model, images(IMAGES, *model.input_shape[1:])
 
 
 def reports(name):
