@@ -249,7 +249,8 @@ def prepare(names, titles, folder):
             path = folder / f"{name}-{title.replace(', ', '-')}{form.suffix}"
             print(f"{name}: {title}", file=sys.stderr, flush=True)
             try:
-                form.write(network, path)
+                if not path.exists():
+                    form.write(network, path)
             except (ValueError, RuntimeError, subprocess.CalledProcessError) as error:
                 reason = str(error).splitlines()[0]
                 print(f"{name}: {title} left out: {reason}", file=sys.stderr)
@@ -366,17 +367,25 @@ def main():
     parser.add_argument("--forms", nargs="*", default=list(FORMS), choices=FORMS)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--plot", type=pathlib.Path, help="a PNG file to draw")
+    parser.add_argument("--files", help="a folder that keeps the files for a next time")
+    parser.add_argument("--memory", action="store_true", help="measure memory too")
     parser.add_argument("--one", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         run_one(*options.one)
         return
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
-    with tempfile.TemporaryDirectory() as folder:
+    with contextlib.ExitStack() as stack:
+        folder = options.files
+        if folder is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
         made = prepare(options.networks, options.forms, pathlib.Path(folder))
         times = measure(load(made), options.rounds)
         files = {
-            key: (size_of(path) / 1e6, megabytes(key, path, shape))
+            key: (
+                size_of(path) / 1e6,
+                megabytes(key, path, shape) if options.memory else "",
+            )
             for key, (path, shape) in made.items()
             if key in times
         }
@@ -387,7 +396,7 @@ def main():
         size, memory = files[name, title]
         print(
             f"| {name} | {title} | {middle:.1f} | {low:.1f} - {high:.1f} "
-            f"| {min(values):.1f} | {size:.1f} | {memory or ''} |"
+            f"| {min(values):.1f} | {size:.1f} | {memory} |"
         )
     print("\n| with SE over without | form | ratio |\n| --- | --- | ---: |")
     for (name, title), ratio in ratios(times).items():

@@ -301,4 +301,4 @@ def _export(name, model, path, common, calibration=None, **own):
 
 def _source(form, model, *, images=None, overwrite=False, **common) -> Exported:
     """Returns what is exported; takes the arguments of `Common`."""
-    return exported(model, needs_size=not form.any_size, **common)
+    return exported(model, needs_size=not form.any_size, gates=form.gates, **common)

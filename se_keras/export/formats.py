@@ -22,6 +22,7 @@ class Format:
         suffix: Suffix of the file, `""` for a folder.
         packages: What has to be installed beside TensorFlow.
         any_size: Whether height and width may be unknown.
+        gates: What `fold` makes of the gates for it.
         details: Name of the function of `runtime` that tells more of a file, if there
             is one: takes the path, returns a record.
     """
@@ -31,6 +32,7 @@ class Format:
     suffix: str = ""
     packages: tuple[str, ...] = ()
     any_size: bool = True
+    gates: str = "dense"
     details: str | None = None
 
     def open(self, path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
@@ -42,6 +44,8 @@ class Format:
         return getattr(runtime, self.details)(path) if self.details else {}
 
 
+_ONNX = ("onnx", "tf2onnx", "onnxruntime")
+
 FORMATS = {
     "saved_model": Format(writers.write_saved_model, "run_saved_model"),
     "tflite": Format(
@@ -51,8 +55,12 @@ FORMATS = {
         any_size=False,
         details="describe_tflite",
     ),
-    "onnx": Format(
-        writers.write_onnx, "run_onnx", ".onnx", ("onnx", "tf2onnx", "onnxruntime")
+    "onnx": Format(writers.write_onnx, "run_onnx", ".onnx", _ONNX, gates="convolution"),
+    "openvino": Format(
+        writers.write_openvino,
+        "run_openvino",
+        "",
+        (*_ONNX, "openvino"),
+        gates="convolution",
     ),
-    "openvino": Format(writers.write_openvino, "run_openvino", "", ("openvino",)),
 }

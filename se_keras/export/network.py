@@ -35,6 +35,7 @@ def exported(
     preprocessing: Preprocessing | None = None,
     input_size: int | tuple[int, int] | None = None,
     needs_size: bool = False,
+    gates: str = "dense",
 ) -> Exported:
     """Returns what is exported of a model.
 
@@ -45,6 +46,7 @@ def exported(
         preprocessing: What the model expects, if not the model's.
         input_size: Height and width of the images, if not the model's.
         needs_size: Whether height and width have to be known.
+        gates: What `fold` makes of the gates.
 
     Raises:
         UsageError: If the model or an argument is not of the expected form.
@@ -68,7 +70,7 @@ def exported(
         preprocessing=record,
         normalizes=include_preprocessing,
     )
-    folded = inference_form(network)
+    folded = inference_form(network, gates)
     if include_preprocessing:
         if record is None:
             raise UsageError(
@@ -177,14 +179,15 @@ def _with_input_size(network: keras.Model, size: tuple[int, int]) -> keras.Model
         ) from error
 
 
-def inference_form(model: keras.Model) -> keras.Model:
+def inference_form(model: keras.Model, gates: str = "dense") -> keras.Model:
     """Returns the folded form of a model, or the model itself if its graph is hidden.
 
     Args:
         model: A functional model.
+        gates: As in `fold`.
     """
     try:
-        return fold(model)
+        return fold(model, gates=gates)
     except ValueError:
         # A subclass whose config says nothing of its graph, or layers that share a
         # weight: exported as it is.

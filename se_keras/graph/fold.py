@@ -22,8 +22,13 @@ _POOLS = {
     (5, "max"): keras.layers.GlobalMaxPooling3D,
 }
 
+# Forms of a gate, and whether it is of convolutions.
+_GATES = {"dense": False, "convolution": True}
 
-def fold(model: keras.Model, name: str | None = None) -> keras.Model:
+
+def fold(
+    model: keras.Model, name: str | None = None, gates: str = "dense"
+) -> keras.Model:
     """Returns the inference form of a functional model: the same outputs, less work.
 
     - Batch norms that follow a convolution or a dense layer become part of it. The
@@ -45,6 +50,9 @@ def fold(model: keras.Model, name: str | None = None) -> keras.Model:
         model: A functional model, or a built `keras.Sequential` model. It stays as it
             is.
         name: Name of the result. Defaults to the name of the model.
+        gates: What the two layers of a gate become: `"dense"`, or `"convolution"`,
+            1x1 convolutions of an image of one position. Converters that change the
+            layout move it past convolutions, and not past dense layers.
 
     Returns:
         A model of the class of `model` (a functional model for a Sequential one), not
@@ -52,7 +60,7 @@ def fold(model: keras.Model, name: str | None = None) -> keras.Model:
         not there any more.
 
     Raises:
-        ValueError: If the model is not functional.
+        ValueError: If the model is not functional, or there is no such form of gates.
 
     Example:
 
@@ -62,6 +70,11 @@ def fold(model: keras.Model, name: str | None = None) -> keras.Model:
     small.save("inference.keras")
     ```
     """
+    if gates not in _GATES:
+        raise ValueError(
+            f"Argument `gates` must be one of {tuple(_GATES)}. "
+            f"Received: gates={gates!r}"
+        )
     graph = Graph(model)
     weights = _Weights(graph)
     for layer in list(graph.operations):
@@ -71,7 +84,7 @@ def fold(model: keras.Model, name: str | None = None) -> keras.Model:
     for layer in list(graph.operations):
         _fold_batch_norm(graph, weights, layer)
     for layer in list(graph.operations):
-        _fold_squeeze_excite(graph, weights, layer)
+        _fold_squeeze_excite(graph, weights, layer, _GATES[gates])
     return graph.build(name, weights=weights.changed)
 
 
@@ -172,7 +185,7 @@ def _fold_batch_norm(graph, weights, name):
     graph.bypass(name)
 
 
-def _fold_squeeze_excite(graph, weights, name):
+def _fold_squeeze_excite(graph, weights, name, is_convolution):
     gate = graph.operations[name]
     if not isinstance(gate, SqueezeExcite) or graph.calls(name) != 1:
         return
@@ -193,36 +206,50 @@ def _fold_squeeze_excite(graph, weights, name):
             kernel1, bias1 = kernel @ kernel1, bias @ kernel1 + bias1
 
     rank = len(graph.spec(source).shape)
-    settings = {"dtype": gate.dtype_policy}
+    layout = {"data_format": gate.data_format, "dtype": gate.dtype_policy}
     pool = _POOLS[rank, gate.squeeze](
-        data_format=gate.data_format, name=f"{name}_squeeze", **settings
+        name=f"{name}_squeeze", keepdims=is_convolution, **layout
     )
-    x = graph.call(pool, squeezed)
-    for part, (kernel, bias), activation in (
-        ("fc1", (kernel1, bias1), gate.activation),
-        ("fc2", _dense_weights(gate.fc2), gate.gate_activation),
-    ):
-        dense = keras.layers.Dense(
-            kernel.shape[1], activation, name=f"{name}_{part}", **settings
-        )
-        x = graph.call(dense, x)
-        weights.changed[dense.name] = [kernel, bias]
-    ones = (1,) * (rank - 2)
-    channels = weights.changed[f"{name}_fc2"][1].size
-    shape = (
-        (channels, *ones)
-        if gate.data_format == "channels_first"
-        else (
-            *ones,
-            channels,
-        )
+    parts = (
+        (f"{name}_fc1", kernel1, bias1, gate.activation),
+        (f"{name}_fc2", *_dense_weights(gate.fc2), gate.gate_activation),
     )
-    reshape = keras.layers.Reshape(shape, name=f"{name}_gate", **settings)
-    x = graph.call(reshape, x)
-    multiply = keras.layers.Multiply(name=f"{name}_scale", **settings)
+    add = _add_convolutions if is_convolution else _add_dense_layers
+    x = add(graph, weights, graph.call(pool, squeezed), parts, rank - 2, layout)
+    multiply = keras.layers.Multiply(name=f"{name}_scale", dtype=gate.dtype_policy)
     graph.replace(Ref(name), Ref(multiply.name))
     graph.call(multiply, [source, x])
     graph.remove(name)
+
+
+def _add_dense_layers(graph, weights, x, parts, positions, layout):
+    """Adds the layers of a gate for vectors, and brings the last one into shape."""
+    for name, kernel, bias, activation in parts:
+        dense = keras.layers.Dense(
+            kernel.shape[1], activation, name=name, dtype=layout["dtype"]
+        )
+        x = graph.call(dense, x)
+        weights.changed[name] = [kernel, bias]
+    shape = [1] * positions
+    shape.insert(
+        0 if layout["data_format"] == "channels_first" else positions, bias.size
+    )
+    reshape = keras.layers.Reshape(
+        shape, name=f"{name.removesuffix('_fc2')}_gate", dtype=layout["dtype"]
+    )
+    return graph.call(reshape, x)
+
+
+def _add_convolutions(graph, weights, x, parts, positions, layout):
+    """Adds the layers of a gate for images of one position."""
+    for name, kernel, bias, activation in parts:
+        convolution = _CONVOLUTIONS[positions - 1](
+            kernel.shape[1], 1, activation=activation, name=name, **layout
+        )
+        x = graph.call(convolution, x)
+        shape = (1,) * positions + kernel.shape
+        weights.changed[name] = [kernel.reshape(shape), bias]
+    return x
 
 
 def _dense_weights(layer):
