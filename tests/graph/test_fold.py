@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from se_keras import SqueezeExcite, fold
-from se_keras.layers import EffectiveSqueezeExcite
+from se_keras.layers import EffectiveSqueezeExcite, PadChannels
 from se_keras.layers.gate import Gate
 from tests.graph.tools import arguments, outputs, randomize
 from tests.helpers import relative_error, run_large, to_numpy
@@ -166,10 +166,51 @@ def test_squeeze_moves_when_the_batch_norm_between_is_gone():
         {"gate_activation": "hard_sigmoid"},
     ],
 )
-def test_squeeze_excite_becomes_layers_of_keras(shape, arguments):
+@pytest.mark.parametrize("gates", ["dense", "convolution"])
+def test_squeeze_excite_becomes_layers_of_keras(shape, arguments, gates):
     model = gated(shape=shape, **arguments)
-    folded = fold(model)
+    folded = fold(model, gates=gates)
     assert all(type(x).__module__.startswith("keras.") for x in folded.layers)
+    kind = {"dense": layers.Dense, "convolution": (layers.Conv1D, layers.Conv2D)}
+    if len(shape) < 4:
+        assert isinstance(folded.get_layer("se_fc2"), kind[gates])
+    assert_same_outputs(folded, model)
+
+
+def test_unknown_form_of_gates():
+    with pytest.raises(ValueError, match=r"\('dense', 'convolution'\).*gates='conv'"):
+        fold(gated(), gates="conv")
+
+
+@pytest.mark.parametrize(
+    ("pool", "padding", "becomes"),
+    [
+        (1, PadChannels(7, data_format="channels_last"), True),
+        (2, PadChannels(7, data_format="channels_last"), False),
+        (1, layers.ReLU(), False),
+    ],
+)
+def test_shortcut_without_parameters_becomes_a_convolution(pool, padding, becomes):
+    model = keras.Sequential(
+        [
+            keras.Input((9, 8, 4)),
+            layers.MaxPooling2D(pool, 2),
+            type(padding).from_config(padding.get_config()),
+        ]
+    )
+    folded = fold(model)
+    assert (kinds(folded) == ["InputLayer", "Conv2D"]) == becomes
+    assert_same_outputs(folded, model)
+
+
+def test_shortcut_that_something_else_takes_stays():
+    image = keras.Input((8, 8, 4))
+    pooled = layers.MaxPooling2D(1, 2)(image)
+    model = keras.Model(
+        image, [PadChannels(7, data_format="channels_last")(pooled), pooled]
+    )
+    folded = fold(model)
+    assert "PadChannels" in kinds(folded)
     assert_same_outputs(folded, model)
 
 

@@ -70,6 +70,15 @@ def test_the_same_answers(write, name, run, metadata, model, tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
+def test_onnx_has_no_change_of_layout_in_its_blocks(model, tmp_path):
+    """An image is turned once at the beginning, and the pool has its own margin."""
+    export.onnx(model, tmp_path / "model.onnx")
+    nodes = require("onnx").load(tmp_path / "model.onnx").graph.node
+    kinds = [node.op_type for node in nodes]
+    assert kinds.count("Transpose") <= 1
+    assert "Pad" not in kinds[: kinds.index("MaxPool")]
+
+
 @pytest.mark.parametrize("write", [export.onnx, export.openvino])
 def test_a_package_is_missing(write, model, tmp_path, monkeypatch):
 
