@@ -113,6 +113,8 @@ class TfdsSource(ImageSource):
             add_tfds_id=True,
             # A worker of a tf.data service has a part of the files.
             assert_cardinality=False,
+            # Sets that were stored in an order, by class say, are shuffled too.
+            enable_ordering_guard=False,
         )
         read_config.options.deterministic = True
         with _quiet_tensorflow():

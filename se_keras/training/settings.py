@@ -99,7 +99,8 @@ def read_config(path: str | pathlib.Path) -> dict[str, object]:
         UsageError: If the file cannot be read or is no such mapping.
     """
     try:
-        content = yaml.safe_load(pathlib.Path(path).expanduser().read_text())
+        text = pathlib.Path(path).expanduser().read_text()
+        content = yaml.load(text, _LoaderOfUniqueKeys)  # a safe one
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(
             f"Expected a YAML file with fields of a recipe. Received: {str(path)!r} "
@@ -111,6 +112,19 @@ def read_config(path: str | pathlib.Path) -> dict[str, object]:
             f"Received: {str(path)!r}"
         )
     return flattened(content)
+
+
+class _LoaderOfUniqueKeys(yaml.SafeLoader):
+    """Refuses a key that is given twice; YAML's rule, which PyYAML does not keep."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = [key for key in keys if keys.count(key) > 1]
+        if twice:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"found {twice[0]!r} twice", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
 
 
 def write_config(path: str | pathlib.Path, record) -> None:

@@ -267,3 +267,31 @@ def test_other_kinds_of_data(features, splits, message, tmp_path):
     )
     with pytest.raises(UsageError, match=f"(?s){message}|'other_kind'.*{message}"):
         open_source("other_kind", str(tmp_path))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_set_that_was_stored_in_an_order(tmp_path):
+    """TFDS refuses to shuffle such a set unless it is told to."""
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="in_order",
+        version="1.0.0",
+        features=tfds.features.FeaturesDict(
+            {
+                "image": tfds.features.Image(shape=(2, 2, 3)),
+                "label": tfds.features.ClassLabel(num_classes=3),
+            }
+        ),
+        split_datasets={
+            split: [
+                (i, {"image": np.full((2, 2, 3), i, "uint8"), "label": i % 3})
+                for i in range(12)
+            ]
+            for split in ("train", "test")
+        },
+        data_dir=tmp_path,
+        disable_shuffling=True,
+    )
+    source = open_source("in_order", str(tmp_path))
+    for seed in (None, 1):
+        labels = [int(label) for _, label in source.records("train", seed)]
+        assert sorted(labels) == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]

@@ -131,3 +131,13 @@ def test_bad_files(text, tmp_path):
         read_config(path)
     with pytest.raises(UsageError, match=r"Expected a YAML file.*none\.yaml"):
         read_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    "text", ["epochs: 1\nepochs: 2\n", "augmentation:\n  flip: true\n  flip: false\n"]
+)
+def test_a_key_that_is_given_twice(text, tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=r"twice\.yaml.*found '(epochs|flip)' twice"):
+        read_config(path)
