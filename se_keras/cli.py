@@ -129,6 +129,13 @@ def export(
             "Expected --normalized with a model that does not say which images it "
             f"expects. Received: {model!r}"
         )
+    if count < 1:
+        raise UsageError(f"Expected --count to be positive. Received: --count={count}")
+    if not hasattr(network, "preprocessing") and (calibration or images):
+        raise UsageError(
+            "Expected a model that says which images it expects, to show it a data "
+            f"set. Received: {model!r}"
+        )
     common = {"include_preprocessing": not normalized, "overwrite": overwrite}
     if labels is not None:
         common["class_names"] = _lines(labels)
@@ -143,7 +150,7 @@ def export(
         reports = export_files(
             network,
             output,
-            formats.split(","),
+            [name.strip() for name in formats.split(",")],
             quantization=quantization,
             calibration=calibration and pictures(calibration, "train_split"),
             debug=debug_quantization,
@@ -195,13 +202,14 @@ def _lines(path):
 
 def _pictures(network, data_dir, count, input_size, normalized, name, split):
     """Returns images of a data set as the exported network takes them."""
-    from se_keras.data import open_source, some_pixels
+    from se_keras.data import naming_bad_images, open_source, some_pixels
 
     source = open_source(name, data_dir)
     height, width, channels = network.inputs[0].shape[1:]
     size = (input_size or height, input_size or width)
     record = network.preprocessing.with_input(*size, channels)
-    pixels = some_pixels(source, record, getattr(source, split), count)
+    with naming_bad_images(source):
+        pixels = some_pixels(source, record, getattr(source, split), count)
     return record.normalize(pixels) if normalized else pixels
 
 

@@ -259,9 +259,10 @@ def quantization_errors(
     ```
     """
     source = _source(FORMATS["tflite"], model, **common)
-    images = calibration_images(source.network, calibration)
+    pixels = source.metadata.normalizes
+    images = calibration_images(source.network, calibration, pixels)
     write = tflite_writer(source.network)
-    calibrated = quantize.calibrate(write, images, source.metadata.normalizes)
+    calibrated = quantize.calibrate(write, images, pixels)
     return quantize.errors(calibrated, images)
 
 
@@ -277,11 +278,19 @@ def _export(name, model, path, common, calibration=None, **own):
             "Expected a path where nothing is, or overwrite=True. "
             f"Received: {str(path)!r}"
         )
+    if path.exists() and path.is_dir() == bool(form.suffix):
+        kinds = ("a folder", "a file")
+        raise UsageError(
+            f"Expected {kinds[bool(form.suffix)]} to replace. Received: {str(path)!r}, "
+            f"which is {kinds[path.is_file()]}"
+        )
     runtime.require(*form.packages)
     source = _source(form, model, **common)
     images = common.get("images")
     if calibration is not None:
-        calibration = calibration_images(source.network, calibration)
+        calibration = calibration_images(
+            source.network, calibration, source.metadata.normalizes
+        )
         own["calibration"] = calibration
         images = calibration if images is None else images
     images = some_images(source.network, images, pixels=source.metadata.normalizes)

@@ -31,16 +31,18 @@ def some_images(
 
 
 def calibration_images(
-    network: keras.Model, images: np.ndarray | Iterable
+    network: keras.Model, images: np.ndarray | Iterable, pixels: bool
 ) -> np.ndarray:
     """Returns the images for calibration in one array, float32.
 
     Args:
         network: A model of one image.
         images: An array of them, or batches of them, each alone or first of a tuple.
+        pixels: Whether the network takes pixels in 0..255.
 
     Raises:
-        UsageError: If there are none, or of another shape.
+        UsageError: If there are none, of another shape, or of another range: a file
+            that was calibrated with such images is a bad one, and agrees on them.
     """
     if not hasattr(images, "shape"):
         batches = [
@@ -54,7 +56,15 @@ def calibration_images(
                 f"Received: batches of images of the shapes {sorted(shapes)}"
             )
         images = np.concatenate(batches) if batches else np.zeros(0)
-    return _checked(network, np.asarray(images, "float32"), "calibration images")
+    images = _checked(network, np.asarray(images, "float32"), "calibration images")
+    least, most = images.min(), images.max()
+    if least == most or (pixels and (least < 0 or not 2 < most <= 255)):
+        wanted = "pixels in 0..255" if pixels else "what the model takes"
+        raise UsageError(
+            f"Expected calibration images that differ, {wanted}. "
+            f"Received: numbers in {least}..{most}"
+        )
+    return images
 
 
 def _checked(network, images, what):

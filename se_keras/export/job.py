@@ -52,6 +52,8 @@ def export_files(
         raise UsageError(
             f"Expected formats in {tuple(FORMATS)}. Received: {', '.join(formats)!r}"
         )
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"Expected a folder. Received: {folder}, which is a file")
     if quantization is not None and "tflite" not in formats:
         raise UsageError(
             "Expected the format tflite with a quantization. "
@@ -62,8 +64,9 @@ def export_files(
             "Expected quantization='int8' to be debugged. "
             f"Received: quantization={quantization!r}"
         )
+    _read_report(folder / REPORT)
     reports = {}
-    for name in formats:
+    for name in dict.fromkeys(formats):
         own = {}
         if name == "tflite":
             own = {"quantization": quantization, "calibration": calibration}
@@ -83,15 +86,24 @@ def _file_name(model, name, quantization):
 
 
 def _add_to_report(path, reports):
-    there = {}
-    if path.exists():
-        try:
-            there = json.loads(path.read_text())
-        except ValueError as error:
-            raise UsageError(
-                f"Expected a report of exports. Received: {path}, which is no JSON"
-            ) from error
-    write_json(path, {**there, **reports})
+    write_json(path, {**_read_report(path), **reports})
+
+
+def _read_report(path):
+    """Returns what a report has of earlier exports; nothing if there is none."""
+    if not path.exists():
+        return {}
+    try:
+        report = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"Expected a report of exports. Received: {path}, which is no JSON"
+        ) from error
+    if not isinstance(report, dict):
+        raise UsageError(
+            f"Expected a report of exports. Received: {path}, which has no files"
+        )
+    return report
 
 
 def _write_table(path, rows):

@@ -32,7 +32,12 @@ def write_saved_model(
 
     module = tf.Module()
     module.serve = tf.function(
-        serve, [tf.TensorSpec(network.inputs[0].shape, name=network.inputs[0].name)]
+        serve,
+        [
+            tf.TensorSpec(
+                (None, *network.inputs[0].shape[1:]), name=network.inputs[0].name
+            )
+        ],
     )
     signatures = {"serving_default": module.serve}
     if metadata.preprocessing is not None:
@@ -110,7 +115,7 @@ def tflite_writer(network: keras.Model, batch: int | None = 1) -> Callable:
 
 def _operations_without(error) -> str:
     """Returns the names of the operations that the converter has no form for."""
-    found = re.findall(r"tf\.(\w+)", str(error))
+    found = re.findall(r"tf\.([A-Z]\w+)", str(error))
     return ", ".join(sorted(set(found))) or str(error).splitlines()[0]
 
 

@@ -231,15 +231,19 @@ def test_what_differs_gets_no_name(damage, there, write, tmp_path, monkeypatch):
         run = original(path)
         return lambda inputs: damage(run(inputs))
 
+    mine = tmp_path / file
+    if there and write is write_saved_model:
+        mine.mkdir()
+        mine /= "mine"
     if there:
-        (tmp_path / file).write_text(there)
+        mine.write_text(there)
     monkeypatch.setattr(runtime, runner, damaged)
     with pytest.raises(
         VerificationError, match=r"differs from the Keras model by .* 5 images"
     ):
         write(network(), tmp_path, images=images(), overwrite=True)
-    left = {path.name: path.read_text() for path in tmp_path.iterdir()}
-    assert left == ({file: there} if there else {})
+    assert [path.name for path in tmp_path.iterdir()] == ([file] if there else [])
+    assert not there or mine.read_text() == there
 
 
 def test_a_small_difference_is_reported(tmp_path, monkeypatch):
@@ -281,3 +285,45 @@ def test_a_model_without_a_graph(write, tmp_path):
 
     with pytest.raises(UsageError, match="Received: a Subclassed without inputs"):
         write(Subclassed(), tmp_path)
+
+
+@pytest.mark.parametrize("there_is", ["folder", "file"])
+def test_nothing_of_another_kind_is_replaced(there_is, tmp_path):
+    path = tmp_path / ("model.tflite" if there_is == "folder" else "model")
+    if there_is == "folder":
+        path.mkdir()
+        (path / "mine").write_text("something")
+    else:
+        path.write_text("something")
+    write = export.tflite if there_is == "folder" else export.saved_model
+    with pytest.raises(UsageError, match=f"which is a {there_is}"):
+        write(network(), path, overwrite=True)
+    mine = path / "mine" if there_is == "folder" else path
+    assert mine.read_text() == "something"
+
+
+def test_small_scores_that_differ(tmp_path, monkeypatch):
+    """Squares of numbers below 1e-23 are 0 in float32."""
+    original = runtime.run_tflite
+
+    def damaged(path):
+        run = original(path)
+        return lambda inputs: 0.3 * run(inputs)
+
+    monkeypatch.setattr(runtime, "run_tflite", damaged)
+    model = keras.Sequential(
+        [
+            keras.Input((6, 5, 3)),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Rescaling(1e-25),
+        ]
+    )
+    with pytest.raises(VerificationError):
+        write_tflite(model, tmp_path, quantization="dynamic", images=images())
+
+
+def test_a_model_of_one_batch_size(tmp_path):
+    image = keras.Input(batch_shape=(2, 6, 5, 3))
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(image))
+    write_saved_model(model, tmp_path, images=images(2))
+    assert run(write_saved_model, tmp_path, images(3)).shape == (3, 3)

@@ -128,6 +128,7 @@ def test_command_with_a_name_labels_and_a_size(run, tmp_path):
         (["--model=se_resnet20", "--quantization=int8"], "calibration images"),
         (["--model=se_resnet20", "--format=tflite,pb"], "'tflite, pb'"),
         (["--model=se_resnet20", "--calibration=folder:/none"], "/none"),
+        (["--model=se_resnet20", "--count=0"], "--count=0"),
     ],
 )
 def test_command_with_bad_input(arguments, message, run, tmp_path):

@@ -188,6 +188,7 @@ def test_calibration_in_batches_with_labels(tmp_path):
         (pixels()[0], r"\(n, 12, 10, 3\).*\(12, 10, 3\)"),
         ([pixels(), pixels()[:, :5]], r"one shape.*\(5, 10, 3\), \(12, 10, 3\)"),
         (pixels() * np.nan, "finite"),
+        (0 * pixels(), r"that differ.*0\.0\.\.0\.0"),
         (None, "calibration images with quantization='int8'"),
     ],
 )
@@ -248,3 +249,17 @@ def test_errors_grow_where_a_range_is_too_wide():
         return next(row["scale"] for row in rows if row["layer"] == "gate_squeeze")
 
     assert squeeze(many) > 10 * squeeze(few)
+
+
+def test_calibration_of_another_range(digits_run, digits_test, tmp_path):
+    """The file would be useless, and would agree with Keras on these images."""
+    model = keras.models.load_model(digits_run.workdir / "model.keras")
+    with pytest.raises(UsageError, match=r"pixels in 0\.\.255.*0\.0\.\.1\.0"):
+        export.tflite(
+            model,
+            tmp_path / "model.tflite",
+            include_preprocessing=True,
+            quantization="int8",
+            calibration=digits_test.pixels / digits_test.pixels.max(),
+        )
+    assert not list(tmp_path.iterdir())
