@@ -353,7 +353,7 @@ def plot(times, path):
     axes.invert_yaxis()
     axes.margins(x=0.1)
     axes.set_xlabel(f"milliseconds for one image, {THREADS} threads (median)")
-    axes.set_title("Inference in float32")
+    axes.set_title("Inference of one image")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     figure.tight_layout()
