@@ -34,7 +34,7 @@ def export_files(
             the format, `model_int8.tflite` or `model_saved_model`.
         formats: Names in `FORMATS`.
         quantization: As in `export.tflite`; the other formats stay in float32.
-        calibration: As in `export.tflite`.
+        calibration: As in `export.tflite`; an array, on which all files are verified.
         debug: Whether to write the errors of an int8 file by layer, as a table beside
             it.
         **common: See `export.artifact.Common`.
@@ -65,6 +65,8 @@ def export_files(
             f"Received: quantization={quantization!r}"
         )
     _read_report(folder / REPORT)
+    if calibration is not None:
+        common = {"images": calibration, **common}
     reports = {}
     for name in dict.fromkeys(formats):
         own = {}

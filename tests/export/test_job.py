@@ -50,6 +50,21 @@ def test_files_and_report(digits_test, trained, tmp_path):
     assert {"CONV_2D", "FULLY_CONNECTED"} <= {row["operation"] for row in rows}
 
 
+def test_all_files_are_verified_on_the_calibration_images(
+    digits_test, trained, tmp_path
+):
+    model = keras.models.load_model(trained)
+    reports = export_files(
+        model,
+        tmp_path,
+        ["saved_model", "tflite"],
+        include_preprocessing=True,
+        quantization="int8",
+        calibration=digits_test.pixels[:30],
+    )
+    assert [report["images"] for report in reports.values()] == [30, 30]
+
+
 def test_one_report_of_another_program(tmp_path):
     (tmp_path / "report.json").write_text("{")
     with pytest.raises(UsageError, match=r"report\.json, which is no JSON"):
