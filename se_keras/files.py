@@ -1,19 +1,28 @@
 """Files that are written whole or not at all."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
 import shutil
 
+from se_keras.errors import UsageError
+
 
 @contextlib.contextmanager
-def replacing(path: str | pathlib.Path):
+def replacing(path: str | pathlib.Path, overwrite: bool = True):
     """Gives a temporary path beside `path`, and moves it there at a good end.
 
     Args:
         path: A file or folder. What is there stays until the new one is complete.
+        overwrite: Whether anything may be there.
+
+    Raises:
+        UsageError: If something is there, also if it came in the meantime.
     """
+    if not overwrite:
+        expect_nothing(path)
     final = pathlib.Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
     # The temporary name keeps the suffix: writers choose the format by it.
@@ -23,6 +32,8 @@ def replacing(path: str | pathlib.Path):
         yield temporary
         if not temporary.exists():
             raise FileNotFoundError(f"Nothing was written to replace {final}")
+        if not overwrite:
+            expect_nothing(path)
         if final.is_dir() or (final.exists() and temporary.is_dir()):
             # Only a file can be replaced in one step, and only by a file.
             os.replace(final, retired)
@@ -36,6 +47,26 @@ def replacing(path: str | pathlib.Path):
     finally:
         remove(temporary)
         remove(retired)
+
+
+def expect_nothing(path: str | pathlib.Path) -> None:
+    """Raises a `UsageError` if something is at a path."""
+    if pathlib.Path(path).exists():
+        raise UsageError(
+            "Expected a path where nothing is, or overwrite=True. "
+            f"Received: {str(path)!r}"
+        )
+
+
+@contextlib.contextmanager
+def locked(folder: str | pathlib.Path):
+    """Keeps other programs that ask for the same out of a folder for a while."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def clean_up(folder: pathlib.Path) -> None:

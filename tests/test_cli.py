@@ -1,6 +1,8 @@
 """The `se-keras` command, line by line."""
 
 import dataclasses
+import os
+import signal
 import subprocess
 import sys
 
@@ -8,6 +10,7 @@ import keras
 import pytest
 
 from se_keras import SqueezeExcite, cli, create_model, list_models, weights
+from se_keras.files import replacing
 from se_keras.models.registry import lookup
 
 
@@ -207,6 +210,22 @@ def test_the_module_is_the_command():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "se_resnet50\n"
+
+
+def test_a_terminated_command_leaves_nothing_half_written(run, tmp_path, monkeypatch):
+    def write(pattern):
+        with replacing(tmp_path / "file") as temporary:
+            temporary.write_text("half")
+            os.kill(os.getpid(), signal.SIGTERM)
+            temporary.write_text("whole")
+
+    command = dataclasses.replace(cli.COMMANDS["list"], run=write)
+    monkeypatch.setitem(cli.COMMANDS, "list", command)
+    before = signal.getsignal(signal.SIGTERM)
+    code, _, _ = run("list")
+    assert code == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_help_names_all_commands(run):

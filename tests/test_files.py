@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from se_keras.errors import UsageError
 from se_keras.files import clean_up, remove, replacing, size_of, write_json
 
 
@@ -53,6 +54,24 @@ def test_keeps_if_nothing_was_written(old, tmp_path):
     make(path, old, "old")
     with pytest.raises(FileNotFoundError), replacing(path):
         pass
+    assert content(path) == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_without_overwriting(late, tmp_path):
+    """Also what another program put there in the meantime stays."""
+    path = tmp_path / "model"
+    make(path, None if late else "file", "old")
+
+    def write():
+        with replacing(path, overwrite=False) as temporary:
+            make(temporary, "file", "new")
+            if late:
+                make(path, "file", "old")
+
+    with pytest.raises(UsageError, match="a path where nothing is"):
+        write()
     assert content(path) == "old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -14,7 +14,7 @@ from se_keras.export.images import calibration_images, some_images
 from se_keras.export.metadata import attach
 from se_keras.export.network import Exported, exported
 from se_keras.export.writers import tflite_writer
-from se_keras.files import replacing, size_of
+from se_keras.files import expect_nothing, replacing, size_of
 from se_keras.models.preprocessing import Preprocessing
 
 
@@ -31,7 +31,7 @@ class Common(TypedDict, total=False):
         input_size: Height and width of the images, one number for both. Defaults to
             the model's.
         images: Inputs of the exported model to verify it on, `(n, height, width,
-            channels)`. Defaults to a few of its own.
+            channels)`, or batches of them. Defaults to a few of noise.
         overwrite: Whether to replace what is at the path.
     """
 
@@ -39,7 +39,7 @@ class Common(TypedDict, total=False):
     class_names: Sequence[str] | None
     preprocessing: Preprocessing | None
     input_size: int | tuple[int, int] | None
-    images: np.ndarray | None
+    images: np.ndarray | Iterable | None
     overwrite: bool
 
 
@@ -116,7 +116,8 @@ def tflite(
               float32 scores out. Needs `calibration`.
         calibration: Images as the exported model takes them, from which the ranges of
             the activations are found: an array `(n, height, width, channels)`, or
-            batches of such, alone or with labels, as a `tf.data.Dataset` gives them.
+            batches of such, alone or with labels, as a `tf.data.Dataset` gives them,
+            or as `image` of a dictionary, as TFDS does.
             Some 100 to 500 of the training images are enough. Also what the file is
             verified on, by default.
         dynamic_batch: Whether the file takes batches of any size (the runtime has to
@@ -168,9 +169,13 @@ def tflite(
 
 
 def onnx(
-    model: keras.Model, path: str | pathlib.Path, **common: Unpack[Common]
+    model: keras.Model,
+    path: str | pathlib.Path,
+    *,
+    dynamic_batch: bool = True,
+    **common: Unpack[Common],
 ) -> dict:
-    """Exports an ONNX file for batches of any size, images channels last.
+    """Exports an ONNX file, images channels last.
 
     It is verified in ONNX Runtime. The names and the preprocessing travel in the file,
     as `metadata_props["se_keras.json"]`. Needs the extra `export`:
@@ -179,6 +184,8 @@ def onnx(
     Args:
         model: As in `saved_model`.
         path: File to write, with the suffix `.onnx`.
+        dynamic_batch: Whether it takes batches of any size. A file for one image
+            at a time is a little faster.
         **common: See `Common`.
 
     Returns:
@@ -196,13 +203,17 @@ def onnx(
     (scores,) = session.run(None, {"pixels": pixels})
     ```
     """
-    return _export("onnx", model, path, common)
+    return _export("onnx", model, path, common, dynamic_batch=dynamic_batch)
 
 
 def openvino(
-    model: keras.Model, path: str | pathlib.Path, **common: Unpack[Common]
+    model: keras.Model,
+    path: str | pathlib.Path,
+    *,
+    dynamic_batch: bool = True,
+    **common: Unpack[Common],
 ) -> dict:
-    """Exports a folder with OpenVINO's `model.xml` and `model.bin`, for any batch size.
+    """Exports a folder with OpenVINO's `model.xml` and `model.bin`.
 
     It is verified in float32. (OpenVINO itself chooses bfloat16 on processors that have
     it.) The names and the preprocessing travel in the folder, in
@@ -212,6 +223,8 @@ def openvino(
     Args:
         model: As in `saved_model`.
         path: Folder to write.
+        dynamic_batch: Whether it takes batches of any size. A file for one image
+            at a time is a little faster.
         **common: See `Common`.
 
     Returns:
@@ -229,7 +242,7 @@ def openvino(
     scores = compiled(pixels)[0]
     ```
     """
-    return _export("openvino", model, path, common)
+    return _export("openvino", model, path, common, dynamic_batch=dynamic_batch)
 
 
 def quantization_errors(
@@ -259,10 +272,9 @@ def quantization_errors(
     ```
     """
     source = _source(FORMATS["tflite"], model, **common)
-    pixels = source.metadata.normalizes
-    images = calibration_images(source.network, calibration, pixels)
+    images = calibration_images(source, calibration)
     write = tflite_writer(source.network)
-    calibrated = quantize.calibrate(write, images, pixels)
+    calibrated = quantize.calibrate(write, images, source.metadata.normalizes)
     return quantize.errors(calibrated, images)
 
 
@@ -273,11 +285,9 @@ def _export(name, model, path, common, calibration=None, **own):
         raise UsageError(
             f"Expected a path with the suffix {form.suffix}. Received: {str(path)!r}"
         )
-    if path.exists() and not common.get("overwrite"):
-        raise UsageError(
-            "Expected a path where nothing is, or overwrite=True. "
-            f"Received: {str(path)!r}"
-        )
+    overwrite = common.get("overwrite", False)
+    if not overwrite:
+        expect_nothing(path)
     if path.exists() and path.is_dir() == bool(form.suffix):
         kinds = ("a folder", "a file")
         raise UsageError(
@@ -288,14 +298,12 @@ def _export(name, model, path, common, calibration=None, **own):
     source = _source(form, model, **common)
     images = common.get("images")
     if calibration is not None:
-        calibration = calibration_images(
-            source.network, calibration, source.metadata.normalizes
-        )
+        calibration = calibration_images(source, calibration)
         own["calibration"] = calibration
         images = calibration if images is None else images
-    images = some_images(source.network, images, pixels=source.metadata.normalizes)
+    images = some_images(source, images)
 
-    with replacing(path) as temporary:
+    with replacing(path, overwrite) as temporary:
         form.write(source.network, temporary, source.metadata, **own)
         attach(source.metadata, temporary)
         report = verification.compare(
@@ -310,4 +318,4 @@ def _export(name, model, path, common, calibration=None, **own):
 
 def _source(form, model, *, images=None, overwrite=False, **common) -> Exported:
     """Returns what is exported; takes the arguments of `Common`."""
-    return exported(model, needs_size=not form.any_size, gates=form.gates, **common)
+    return exported(model, needs_size=not form.any_size, **common)

@@ -21,8 +21,8 @@ class Format:
             callable of a batch of images.
         suffix: Suffix of the file, `""` for a folder.
         packages: What has to be installed beside TensorFlow.
+        options: What else `write` takes, by name.
         any_size: Whether height and width may be unknown.
-        gates: What `fold` makes of the gates for it.
         details: Name of the function of `runtime` that tells more of a file, if there
             is one: takes the path, returns a record.
     """
@@ -31,8 +31,8 @@ class Format:
     run: str
     suffix: str = ""
     packages: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     any_size: bool = True
-    gates: str = "dense"
     details: str | None = None
 
     def open(self, path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
@@ -52,15 +52,17 @@ FORMATS = {
         writers.write_tflite,
         "run_tflite",
         ".tflite",
+        options=("quantization", "calibration", "dynamic_batch"),
         any_size=False,
         details="describe_tflite",
     ),
-    "onnx": Format(writers.write_onnx, "run_onnx", ".onnx", _ONNX, gates="convolution"),
+    "onnx": Format(
+        writers.write_onnx, "run_onnx", ".onnx", _ONNX, options=("dynamic_batch",)
+    ),
     "openvino": Format(
         writers.write_openvino,
         "run_openvino",
-        "",
-        (*_ONNX, "openvino"),
-        gates="convolution",
+        packages=(*_ONNX, "openvino"),
+        options=("dynamic_batch",),
     ),
 }

@@ -1,70 +1,132 @@
 """Images that an exported model is verified on or calibrated with."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import keras
 import numpy as np
 
 from se_keras.errors import UsageError
+from se_keras.export.network import Exported
 
 SYNTHETIC_IMAGES = 4
+# The layers of Keras that normalise, and take what a camera gives.
+_NORMALIZING = (keras.layers.Rescaling, keras.layers.Normalization)
+# How far beyond black and white normalised images may be, of the range between:
+# bicubic kernels overshoot.
+_MARGIN = 0.25
 
 
-def some_images(
-    network: keras.Model, images: np.ndarray | None, pixels: bool
-) -> np.ndarray:
+def some_images(source: Exported, images: np.ndarray | Iterable | None) -> np.ndarray:
     """Returns images for a network, float32: those given, or a few of noise.
 
     Args:
-        network: A model of one image.
-        images: `(n, height, width, channels)`, or `None`.
-        pixels: Whether the network takes pixels in 0..255, and not normalised images.
+        source: What is exported.
+        images: `(n, height, width, channels)`, or batches, or `None`.
 
     Raises:
         UsageError: If there are none, or of another shape.
     """
     if images is None:
-        shape = [size or 224 for size in network.inputs[0].shape[1:]]
+        shape = [size or 224 for size in source.network.inputs[0].shape[1:]]
         noise = np.random.default_rng(0).uniform(size=(SYNTHETIC_IMAGES, *shape))
-        images = noise * 255 if pixels else noise * 2 - 1
-    return _checked(network, np.asarray(images, "float32"), "images")
+        images = noise * 255 if takes_pixels(source) else noise * 2 - 1
+    return _checked(source.network, _in_one_array(images, "images"), "images")
 
 
-def calibration_images(
-    network: keras.Model, images: np.ndarray | Iterable, pixels: bool
-) -> np.ndarray:
+def calibration_images(source: Exported, images: np.ndarray | Iterable) -> np.ndarray:
     """Returns the images for calibration in one array, float32.
 
     Args:
-        network: A model of one image.
-        images: An array of them, or batches of them, each alone or first of a tuple.
-        pixels: Whether the network takes pixels in 0..255.
+        source: What is exported.
+        images: An array of them, or batches of them, each alone, first of a tuple or
+            list, or as `image` of a dictionary.
 
     Raises:
         UsageError: If there are none, of another shape, or of another range: a file
             that was calibrated with such images is a bad one, and agrees on them.
     """
-    if not hasattr(images, "shape"):
-        batches = [
-            np.asarray(batch[0] if isinstance(batch, tuple) else batch, "float32")
-            for batch in images
-        ]
-        shapes = {batch.shape[1:] for batch in batches}
-        if len(shapes) > 1:
-            raise UsageError(
-                "Expected batches of calibration images of one shape. "
-                f"Received: batches of images of the shapes {sorted(shapes)}"
-            )
-        images = np.concatenate(batches) if batches else np.zeros(0)
-    images = _checked(network, np.asarray(images, "float32"), "calibration images")
+    what = "calibration images"
+    images = _checked(source.network, _in_one_array(images, what), what)
     least, most = images.min(), images.max()
-    if least == most or (pixels and (least < 0 or not 2 < most <= 255)):
-        wanted = "pixels in 0..255" if pixels else "what the model takes"
+    wanted, low, high = _range(source)
+    if least == most or not low <= least <= most <= high:
+        between = "" if np.isinf(low) else f" in {low:.3g}..{high:.3g}"
         raise UsageError(
-            f"Expected calibration images that differ, {wanted}. "
-            f"Received: numbers in {least}..{most}"
+            f"Expected calibration images that differ, {wanted}{between}. "
+            f"Received: numbers in {least:.3g}..{most:.3g}"
+        )
+    if source.metadata.normalizes and most <= 2:
+        raise UsageError(
+            f"Expected calibration images of pixels in 0..255. Received: numbers in "
+            f"{least:.3g}..{most:.3g}"
         )
     return images
+
+
+def takes_pixels(source: Exported) -> bool:
+    """Returns whether a network begins with a normalisation of its own."""
+    if source.metadata.normalizes:
+        return True
+    (tensor,) = source.network.inputs
+    return any(
+        isinstance(layer, _NORMALIZING) and layer.input is tensor
+        for layer in source.network.layers
+    )
+
+
+def _range(source):
+    """Returns what the network takes, in words, and its least and greatest number."""
+    if source.metadata.normalizes:
+        return "pixels", 0.0, 255.0
+    record = source.metadata.preprocessing
+    if record is None or record.channels != source.network.inputs[0].shape[-1]:
+        return "what the model takes", -np.inf, np.inf
+    black, white = record.offset.min(), (255 * record.scale + record.offset).max()
+    margin = _MARGIN * (white - black)
+    return "normalised as the model expects them", black - margin, white + margin
+
+
+def _in_one_array(images, what) -> np.ndarray:
+    """Returns an array of images, or the images of batches, float32."""
+    if hasattr(images, "shape"):
+        return _array(images, what)
+    if isinstance(images, str | bytes | Mapping) or not isinstance(images, Iterable):
+        raise UsageError(
+            f"Expected {what} as an array, or batches of them. "
+            f"Received: a {type(images).__name__}"
+        )
+    batches = [_array(_images_of(batch, what), what) for batch in images]
+    shapes = {batch.shape[1:] for batch in batches}
+    if len(shapes) > 1:
+        raise UsageError(
+            f"Expected batches of {what} of one shape. "
+            f"Received: batches of images of the shapes {sorted(shapes)}"
+        )
+    return np.concatenate(batches) if batches else np.zeros(0, "float32")
+
+
+def _images_of(batch, what):
+    """Returns the images of a batch, which may have labels beside them."""
+    if isinstance(batch, tuple | list) and batch:
+        return batch[0]
+    if isinstance(batch, Mapping):
+        if "image" not in batch:
+            raise UsageError(
+                f"Expected {what} as 'image' of each batch. "
+                f"Received: a batch with the keys {sorted(batch)}"
+            )
+        return batch["image"]
+    return batch
+
+
+def _array(images, what) -> np.ndarray:
+    try:
+        return np.asarray(images, "float32")
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"Expected {what} of numbers, all of one shape. "
+            f"Received: a {type(images).__name__} ({error})"
+        ) from error
 
 
 def _checked(network, images, what):
@@ -82,5 +144,7 @@ def _checked(network, images, what):
             f"Received: {what} of shape {images.shape}"
         )
     if not np.isfinite(images).all():
-        raise UsageError(f"Expected {what} of finite numbers. Received: infinite ones")
+        raise UsageError(
+            f"Expected {what} of finite numbers. Received: NaN or infinity"
+        )
     return images

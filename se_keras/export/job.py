@@ -11,7 +11,7 @@ import numpy as np
 from se_keras.errors import UsageError
 from se_keras.export import artifact
 from se_keras.export.formats import FORMATS
-from se_keras.files import replacing, write_json
+from se_keras.files import locked, replacing, write_json
 
 REPORT = "report.json"
 
@@ -23,6 +23,7 @@ def export_files(
     *,
     quantization: str | None = None,
     calibration: np.ndarray | None = None,
+    dynamic_batch: bool | None = None,
     debug: bool = False,
     **common,
 ) -> dict[str, dict]:
@@ -35,6 +36,8 @@ def export_files(
         formats: Names in `FORMATS`.
         quantization: As in `export.tflite`; the other formats stay in float32.
         calibration: As in `export.tflite`; an array, on which all files are verified.
+        dynamic_batch: Whether the files take batches of any size, where there is a
+            choice; by default what each export does by default.
         debug: Whether to write the errors of an int8 file by layer, as a table beside
             it.
         **common: See `export.artifact.Common`.
@@ -67,11 +70,18 @@ def export_files(
     _read_report(folder / REPORT)
     if calibration is not None:
         common = {"images": calibration, **common}
+    options = {
+        "quantization": quantization,
+        "calibration": calibration,
+        "dynamic_batch": dynamic_batch,
+    }
     reports = {}
     for name in dict.fromkeys(formats):
-        own = {}
-        if name == "tflite":
-            own = {"quantization": quantization, "calibration": calibration}
+        own = {
+            option: value
+            for option, value in options.items()
+            if option in FORMATS[name].options and value is not None
+        }
         path = folder / _file_name(model.name, name, own.get("quantization"))
         print(f"Exporting and verifying {path} ...", flush=True)
         reports[path.name] = getattr(artifact, name)(model, path, **own, **common)
@@ -88,7 +98,8 @@ def _file_name(model, name, quantization):
 
 
 def _add_to_report(path, reports):
-    write_json(path, {**_read_report(path), **reports})
+    with locked(path.parent):
+        write_json(path, {**_read_report(path), **reports})
 
 
 def _read_report(path):

@@ -1,7 +1,8 @@
 """What is exported of a model: its inference form in float32."""
 
 import dataclasses
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 
 import keras
 
@@ -10,6 +11,7 @@ from se_keras.export.metadata import Metadata
 from se_keras.graph import fold
 from se_keras.graph.rewrite import Graph
 from se_keras.models.preprocessing import Preprocessing
+from se_keras.models.registry import list_models, lookup
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +37,6 @@ def exported(
     preprocessing: Preprocessing | None = None,
     input_size: int | tuple[int, int] | None = None,
     needs_size: bool = False,
-    gates: str = "dense",
 ) -> Exported:
     """Returns what is exported of a model.
 
@@ -46,7 +47,6 @@ def exported(
         preprocessing: What the model expects, if not the model's.
         input_size: Height and width of the images, if not the model's.
         needs_size: Whether height and width have to be known.
-        gates: What `fold` makes of the gates.
 
     Raises:
         UsageError: If the model or an argument is not of the expected form.
@@ -55,8 +55,7 @@ def exported(
     network = _of_one_tensor(as_float32(model))
     record = preprocessing or getattr(model, "preprocessing", None)
     if input_size is not None:
-        size = (input_size,) * 2 if isinstance(input_size, int) else tuple(input_size)
-        network = _with_input_size(network, size)
+        network = _with_input_size(network, _height_and_width(input_size))
     height, width, channels = network.inputs[0].shape[1:]
     if needs_size and None in (height, width):
         raise UsageError(
@@ -70,7 +69,7 @@ def exported(
         preprocessing=record,
         normalizes=include_preprocessing,
     )
-    folded = inference_form(network, gates)
+    folded = inference_form(network)
     if include_preprocessing:
         if record is None:
             raise UsageError(
@@ -98,17 +97,19 @@ def _check(model):
             "Expected a model of one input and one output. "
             f"Received: {len(model.inputs)} inputs, {len(model.outputs)} outputs"
         )
-    if "float" not in model.inputs[0].dtype:
+    (tensor,) = model.inputs
+    if "float" not in tensor.dtype or len(tensor.shape) != 4:
         raise UsageError(
-            "Expected a model of floating-point images. "
-            f"Received: an input of dtype {model.inputs[0].dtype}"
+            "Expected a model of floating-point images (height, width, channels). "
+            f"Received: an input of shape {tensor.shape[1:]} and dtype {tensor.dtype}"
         )
 
 
 def _of_one_tensor(network):
-    """Returns a model that takes its one tensor bare, in no dictionary or list."""
-    if isinstance(network, keras.Sequential) or not isinstance(
-        network.input, keras.KerasTensor
+    """Returns a model of bare tensors, in no dictionary or list."""
+    if isinstance(network, keras.Sequential) or not all(
+        isinstance(tensors, keras.KerasTensor)
+        for tensors in (network.input, network.output)
     ):
         return keras.Model(network.inputs[0], network.outputs[0], name=network.name)
     return network
@@ -118,8 +119,10 @@ def _names(model, class_names):
     names = getattr(model, "class_names", None) if class_names is None else class_names
     if names is None:
         return None
-    if isinstance(names, str) or not all(
-        isinstance(name, str) and "\n" not in name for name in names
+    if (
+        isinstance(names, str)
+        or not isinstance(names, Iterable)
+        or not all(isinstance(name, str) and "\n" not in name for name in names)
     ):
         raise UsageError(
             "Expected class_names to be a sequence of strings of one line each. "
@@ -137,6 +140,8 @@ def _names(model, class_names):
 def as_float32(model: keras.Model) -> keras.Model:
     """Returns the same network with the same weights, computing in float32.
 
+    It is the model itself if that does so already.
+
     A model that was trained in mixed precision casts between its layers, which
     exporters refuse or freeze; its weights are float32 all the same.
 
@@ -144,9 +149,22 @@ def as_float32(model: keras.Model) -> keras.Model:
         model: A model that Keras can serialise.
     """
     config = keras.saving.serialize_keras_object(model)
+    if set(_dtypes(config)) <= {"float32"}:
+        return model
     copy = keras.saving.deserialize_keras_object(_with_float32(config))
     copy.set_weights(model.get_weights())
     return copy
+
+
+def _dtypes(config):
+    """Gives the names of all dtype policies in a serialised object."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            yield config["config"]["name"]
+        config = config.values()
+    if isinstance(config, Iterable) and not isinstance(config, str):
+        for value in config:
+            yield from _dtypes(value)
 
 
 def _with_float32(config):
@@ -160,9 +178,29 @@ def _with_float32(config):
     return config
 
 
+def _height_and_width(input_size) -> tuple[int, int]:
+    pair = (input_size,) * 2 if isinstance(input_size, int) else input_size
+    try:
+        height, width = map(operator.index, pair)
+    except (TypeError, ValueError):
+        height = width = 0
+    if min(height, width) < 1:
+        raise UsageError(
+            "Expected input_size to be a positive integer, or two. "
+            f"Received: input_size={input_size!r}"
+        )
+    return height, width
+
+
 def _with_input_size(network: keras.Model, size: tuple[int, int]) -> keras.Model:
     """Returns the same network for images of another height and width."""
     (tensor,) = network.inputs
+    least = _least_size(network)
+    if min(size) < least:
+        raise UsageError(
+            f"Expected an input_size of at least {least}, which {network.name!r} "
+            f"needs. Received: input_size={size}"
+        )
     graph = Graph(network)
     (name,) = (
         name
@@ -179,15 +217,21 @@ def _with_input_size(network: keras.Model, size: tuple[int, int]) -> keras.Model
         ) from error
 
 
-def inference_form(model: keras.Model, gates: str = "dense") -> keras.Model:
+def _least_size(network) -> int:
+    """Returns the least height and width that a network of ours takes."""
+    if network.name not in list_models():
+        return 1
+    return lookup(network.name).spec.min_size
+
+
+def inference_form(model: keras.Model) -> keras.Model:
     """Returns the folded form of a model, or the model itself if its graph is hidden.
 
     Args:
         model: A functional model.
-        gates: As in `fold`.
     """
     try:
-        return fold(model, gates=gates)
+        return fold(model)
     except ValueError:
         # A subclass whose config says nothing of its graph, or layers that share a
         # weight: exported as it is.

@@ -106,9 +106,16 @@ def run_onnx(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
 
     session = onnxruntime.InferenceSession(str(path))
     (source,) = session.get_inputs()
-    return lambda images: session.run(
-        None, {source.name: np.asarray(images, "float32")}
-    )[0]
+
+    def run(images):
+        return session.run(None, {source.name: np.asarray(images, "float32")})[0]
+
+    return _one_by_one(run) if source.shape[0] == 1 else run
+
+
+def _one_by_one(run):
+    """Returns a callable of a batch for a model of one image."""
+    return lambda images: np.concatenate([run(image[None]) for image in images])
 
 
 def run_openvino(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
@@ -119,4 +126,9 @@ def run_openvino(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
     core = openvino.Core()
     compiled = core.compile_model(str(path / OPENVINO_FILE), "CPU", settings)
-    return lambda images: compiled(np.asarray(images, "float32"))[0]
+
+    def run(images):
+        return compiled(np.asarray(images, "float32"))[0]
+
+    is_fixed = compiled.input(0).partial_shape[0].is_static
+    return _one_by_one(run) if is_fixed else run

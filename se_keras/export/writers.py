@@ -22,12 +22,13 @@ def write_saved_model(
     TensorFlow's kernels bring the weights of a convolution into their own layout once
     if they are constants, and for each image anew if they are variables.
     """
-    trainable, others = (
-        [tf.constant(variable) for variable in variables]
-        for variables in (network.trainable_variables, network.non_trainable_variables)
-    )
+    weights = network.trainable_variables, network.non_trainable_variables
+    arrays = [[variable.numpy() for variable in variables] for variables in weights]
 
     def serve(images):
+        # Made here they are nodes of the graph; from outside they would be arguments
+        # of the function, which the kernels do not take for constants.
+        trainable, others = ([*map(tf.constant, group)] for group in arrays)
         return network.stateless_call(trainable, others, images, training=False)[0]
 
     module = tf.Module()
@@ -42,7 +43,7 @@ def write_saved_model(
     signatures = {"serving_default": module.serve}
     if metadata.preprocessing is not None:
         module.classify = tf.function(
-            _of_encoded_images(serve, metadata),
+            _of_encoded_images(module.serve, metadata),
             [tf.TensorSpec((None,), tf.string, name="encoded_images")],
         )
         signatures["classify"] = module.classify
@@ -119,16 +120,77 @@ def _operations_without(error) -> str:
     return ", ".join(sorted(set(found))) or str(error).splitlines()[0]
 
 
-def write_onnx(network: keras.Model, path: pathlib.Path, metadata: Metadata) -> None:
+def write_onnx(
+    network: keras.Model,
+    path: pathlib.Path,
+    metadata: Metadata,
+    dynamic_batch: bool = True,
+) -> None:
     """Writes an ONNX file."""
     import onnx
 
-    network.export(
-        str(path), format="onnx", verbose=False, input_signature=[_signature(network)]
-    )
+    signature = _signature(network, None if dynamic_batch else 1)
+    network.export(str(path), format="onnx", verbose=False, input_signature=[signature])
     model = onnx.load(path)
+    operations = {(node.op_type, node.domain) for node in model.graph.node}
+    unknown = sorted(name for name, domain in operations if not _is_onnx(name, domain))
+    if unknown:
+        raise UsageError(
+            "Expected layers that ONNX has operations for. "
+            f"Received: a model with others ({', '.join(unknown)})"
+        )
+    _remove_reshapes(model)
     _merge_padding(model)
     onnx.save(model, path)
+
+
+def _is_onnx(operation, domain) -> bool:
+    import onnx
+
+    return onnx.defs.has(operation, domain)
+
+
+def _remove_reshapes(model) -> None:
+    """Removes nodes that leave a shape as it is; tf2onnx turns gates with them."""
+    import onnx
+
+    known = onnx.shape_inference.infer_shapes(model).graph
+    shapes = {
+        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in known.value_info
+    }
+    constants = _constants(model)
+    kept, renamed = [], {}
+    for node in model.graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        shape, target = (
+            shapes.get(node.input[0]) if node.op_type == "Reshape" else None,
+            constants.get(node.input[1]) if len(node.input) > 1 else None,
+        )
+        # The batch may be unknown, and is then what is left.
+        if (
+            shape is not None
+            and target is not None
+            and len(shape) == len(target)
+            and target[0] in (-1, shape[0])
+            and 0 not in shape[1:]
+            and list(target[1:]) == shape[1:]
+        ):
+            renamed[node.output[0]] = node.input[0]
+        else:
+            kept.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+
+
+def _constants(model) -> dict:
+    """Returns the constants of an ONNX model by name."""
+    import onnx
+
+    return {
+        tensor.name: onnx.numpy_helper.to_array(tensor)
+        for tensor in model.graph.initializer
+    }
 
 
 def _merge_padding(model) -> None:
@@ -140,10 +202,7 @@ def _merge_padding(model) -> None:
     import onnx
 
     nodes = {output: node for node in model.graph.node for output in node.output}
-    constants = {
-        tensor.name: onnx.numpy_helper.to_array(tensor)
-        for tensor in model.graph.initializer
-    }
+    constants = _constants(model)
     consumers = collections.Counter(
         name for node in model.graph.node for name in node.input
     )
@@ -171,7 +230,10 @@ def _merge_padding(model) -> None:
 
 
 def write_openvino(
-    network: keras.Model, path: pathlib.Path, metadata: Metadata
+    network: keras.Model,
+    path: pathlib.Path,
+    metadata: Metadata,
+    dynamic_batch: bool = True,
 ) -> None:
     """Writes a folder with OpenVINO's two files, by way of ONNX.
 
@@ -181,7 +243,7 @@ def write_openvino(
 
     path.mkdir()
     onnx_file = path / "model.onnx"
-    write_onnx(network, onnx_file, metadata)
+    write_onnx(network, onnx_file, metadata, dynamic_batch)
     model = openvino.convert_model(onnx_file)
     openvino.save_model(model, path / runtime.OPENVINO_FILE, compress_to_fp16=False)
     onnx_file.unlink()

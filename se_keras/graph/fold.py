@@ -22,13 +22,8 @@ _POOLS = {
     (5, "max"): keras.layers.GlobalMaxPooling3D,
 }
 
-# Forms of a gate, and whether it is of convolutions.
-_GATES = {"dense": False, "convolution": True}
 
-
-def fold(
-    model: keras.Model, name: str | None = None, gates: str = "dense"
-) -> keras.Model:
+def fold(model: keras.Model, name: str | None = None) -> keras.Model:
     """Returns the inference form of a functional model: the same outputs, less work.
 
     - Batch norms that follow a convolution or a dense layer become part of it. The
@@ -36,10 +31,11 @@ def fold(
     - A shortcut that takes each n-th position and appends zero channels becomes one 1x1
       convolution: runtimes of phones have no fast kernel for a pool of one position.
     - Dropout goes.
-    - `SqueezeExcite` becomes pool, dense, dense and multiply, layers of Keras that
-      every converter knows. Behind a pointwise convolution the pool moves before it
-      where that has fewer channels: with `y = W x + b` the mean over all positions is
-      `mean(y) = W mean(x) + b`, and the first dense layer, merged with it, computes
+    - `SqueezeExcite` becomes pool, two 1x1 convolutions of an image of one position,
+      and multiply: layers of Keras that every converter knows. Behind a pointwise
+      convolution the pool moves before it where that has fewer channels: with
+      `y = W x + b` the mean over all positions is `mean(y) = W mean(x) + b`, and the
+      first layer of the gate, merged with it, computes
       `W1 mean(y) + b1 = (W1 W) mean(x) + (W1 b + b1)`. The gate is then ready before
       `y` is.
 
@@ -50,9 +46,6 @@ def fold(
         model: A functional model, or a built `keras.Sequential` model. It stays as it
             is.
         name: Name of the result. Defaults to the name of the model.
-        gates: What the two layers of a gate become: `"dense"`, or `"convolution"`,
-            1x1 convolutions of an image of one position. Converters that change the
-            layout move it past convolutions, and not past dense layers.
 
     Returns:
         A model of the class of `model` (a functional model for a Sequential one), not
@@ -60,7 +53,7 @@ def fold(
         not there any more.
 
     Raises:
-        ValueError: If the model is not functional, or there is no such form of gates.
+        ValueError: If the model is not functional.
 
     Example:
 
@@ -70,11 +63,6 @@ def fold(
     small.save("inference.keras")
     ```
     """
-    if gates not in _GATES:
-        raise ValueError(
-            f"Argument `gates` must be one of {tuple(_GATES)}. "
-            f"Received: gates={gates!r}"
-        )
     graph = Graph(model)
     weights = _Weights(graph)
     for layer in list(graph.operations):
@@ -84,7 +72,7 @@ def fold(
     for layer in list(graph.operations):
         _fold_batch_norm(graph, weights, layer)
     for layer in list(graph.operations):
-        _fold_squeeze_excite(graph, weights, layer, _GATES[gates])
+        _fold_squeeze_excite(graph, weights, layer)
     return graph.build(name, weights=weights.changed)
 
 
@@ -185,7 +173,7 @@ def _fold_batch_norm(graph, weights, name):
     graph.bypass(name)
 
 
-def _fold_squeeze_excite(graph, weights, name, is_convolution):
+def _fold_squeeze_excite(graph, weights, name):
     gate = graph.operations[name]
     if not isinstance(gate, SqueezeExcite) or graph.calls(name) != 1:
         return
@@ -207,49 +195,23 @@ def _fold_squeeze_excite(graph, weights, name, is_convolution):
 
     rank = len(graph.spec(source).shape)
     layout = {"data_format": gate.data_format, "dtype": gate.dtype_policy}
-    pool = _POOLS[rank, gate.squeeze](
-        name=f"{name}_squeeze", keepdims=is_convolution, **layout
-    )
-    parts = (
+    pool = _POOLS[rank, gate.squeeze](name=f"{name}_squeeze", keepdims=True, **layout)
+    x = graph.call(pool, squeezed)
+    for part, kernel, bias, activation in (
         (f"{name}_fc1", kernel1, bias1, gate.activation),
         (f"{name}_fc2", *_dense_weights(gate.fc2), gate.gate_activation),
-    )
-    add = _add_convolutions if is_convolution else _add_dense_layers
-    x = add(graph, weights, graph.call(pool, squeezed), parts, rank - 2, layout)
+    ):
+        # Not dense layers: converters that change the layout move it past convolutions
+        # alone, and a vector has to be brought into shape again.
+        convolution = _CONVOLUTIONS[rank - 3](
+            kernel.shape[1], 1, activation=activation, name=part, **layout
+        )
+        x = graph.call(convolution, x)
+        weights.changed[part] = [kernel.reshape((1,) * (rank - 2) + kernel.shape), bias]
     multiply = keras.layers.Multiply(name=f"{name}_scale", dtype=gate.dtype_policy)
     graph.replace(Ref(name), Ref(multiply.name))
     graph.call(multiply, [source, x])
     graph.remove(name)
-
-
-def _add_dense_layers(graph, weights, x, parts, positions, layout):
-    """Adds the layers of a gate for vectors, and brings the last one into shape."""
-    for name, kernel, bias, activation in parts:
-        dense = keras.layers.Dense(
-            kernel.shape[1], activation, name=name, dtype=layout["dtype"]
-        )
-        x = graph.call(dense, x)
-        weights.changed[name] = [kernel, bias]
-    shape = [1] * positions
-    shape.insert(
-        0 if layout["data_format"] == "channels_first" else positions, bias.size
-    )
-    reshape = keras.layers.Reshape(
-        shape, name=f"{name.removesuffix('_fc2')}_gate", dtype=layout["dtype"]
-    )
-    return graph.call(reshape, x)
-
-
-def _add_convolutions(graph, weights, x, parts, positions, layout):
-    """Adds the layers of a gate for images of one position."""
-    for name, kernel, bias, activation in parts:
-        convolution = _CONVOLUTIONS[positions - 1](
-            kernel.shape[1], 1, activation=activation, name=name, **layout
-        )
-        x = graph.call(convolution, x)
-        shape = (1,) * positions + kernel.shape
-        weights.changed[name] = [kernel.reshape(shape), bias]
-    return x
 
 
 def _dense_weights(layer):

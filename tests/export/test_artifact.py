@@ -4,7 +4,7 @@ import pytest
 
 from se_keras import create_model, export
 from se_keras.errors import UsageError
-from se_keras.export import runtime
+from se_keras.export import runtime, verification
 from se_keras.export.metadata import read
 from se_keras.export.network import as_float32
 from se_keras.export.verification import VerificationError
@@ -136,6 +136,45 @@ def test_as_float32_changes_precision_alone():
     assert "mixed_bfloat16" in {layer.dtype_policy.name for layer in model.layers}
 
 
+@pytest.mark.parametrize("batch", [lambda x: (x, 0), lambda x: {"image": x}])
+def test_verified_on_batches(batch, write, tmp_path):
+    report = write(network(), tmp_path, images=[batch(images()), batch(images(2))])
+    assert report["images"] == 7
+
+
+class Doubling(keras.layers.Layer):
+    """A layer that Keras cannot make again from its config."""
+
+    def call(self, x):
+        return 2 * x
+
+
+@pytest.mark.parametrize(
+    "layer", [Doubling(), keras.layers.Lambda(lambda x: 2 * x)], ids=["own", "lambda"]
+)
+def test_layers_that_cannot_be_copied(layer, write, tmp_path):
+    image = keras.Input((6, 5, 3))
+    model = keras.Model(image, layer(network()(image)))
+    write(model, tmp_path)
+    expected = model.predict(images(), verbose=0)
+    np.testing.assert_allclose(run(write, tmp_path, images()), expected, atol=1e-6)
+
+
+def test_noise_of_pixels_for_a_model_that_normalizes(write, tmp_path, monkeypatch):
+    seen = []
+    compare = verification.compare
+
+    def spy(reference, run, images, **settings):
+        seen.append(images)
+        return compare(reference, run, images, **settings)
+
+    monkeypatch.setattr(verification, "compare", spy)
+    image = keras.Input((6, 5, 3))
+    scaled = keras.layers.Rescaling(1 / 255)(image)
+    write(keras.Model(image, network()(scaled)), tmp_path)
+    assert 200 < seen[0].max() <= 255
+
+
 @pytest.mark.parametrize(
     "structure", [lambda x: [x], lambda x: {x.name: x}], ids=["list", "dict"]
 )
@@ -166,6 +205,10 @@ def two_outputs():
     return keras.Model(image, [image + 1, image + 2])
 
 
+def vectors():
+    return keras.Sequential([keras.Input((7,)), keras.layers.Dense(2)])
+
+
 @pytest.mark.parametrize(
     ("model", "settings", "message"),
     [
@@ -176,6 +219,12 @@ def two_outputs():
         (network, {"images": images(0)}, "images"),
         (two_inputs, {}, "one input and one output.*: 2 inputs, 1 outputs"),
         (two_outputs, {}, "one input and one output.*: 1 inputs, 2 outputs"),
+        (vectors, {}, r"\(height, width, channels\).*shape \(7,\)"),
+        (network, {"class_names": 3}, "sequence of strings.*class_names=3"),
+        (network, {"images": "val"}, "batches of them.*a str"),
+        (network, {"images": images() * np.nan}, "finite numbers.*NaN"),
+        (network, {"input_size": 0}, "positive integer.*input_size=0"),
+        (network, {"input_size": (6,)}, r"positive integer.*input_size=\(6,\)"),
     ],
 )
 def test_bad_argument(model, settings, message, write, tmp_path):

@@ -8,6 +8,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from se_keras import cli, create_model
 from se_keras.errors import UsageError
@@ -47,7 +48,7 @@ def test_files_and_report(digits_test, trained, tmp_path):
     assert small < 0.5 * large
     with (tmp_path / table).open() as file:
         rows = list(csv.DictReader(file))
-    assert {"CONV_2D", "FULLY_CONNECTED"} <= {row["operation"] for row in rows}
+    assert {"CONV_2D", "MEAN", "FULLY_CONNECTED"} <= {row["operation"] for row in rows}
 
 
 def test_all_files_are_verified_on_the_calibration_images(
@@ -151,6 +152,37 @@ def test_command_with_bad_input(arguments, message, run, tmp_path):
     assert message in output
     assert len(output.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_labels_of_any_editor(run, tmp_path):
+    """With a mark of the byte order, a blank line at the end, and a rare line break."""
+    names = ["first\u2028class", *(f"class {index}" for index in range(1, 1000))]
+    labels = tmp_path / "labels.txt"
+    labels.write_bytes(("\r\n".join(names) + "\r\n\r\n").encode("utf-8-sig"))
+    run("--model=resnet20", f"--labels={labels}", f"--output={tmp_path / 'out'}")
+    classifier = load_classifier(tmp_path / "out" / "resnet20.tflite")
+    assert classifier.class_names == tuple(names)
+
+
+def test_files_for_any_batch(run, tmp_path):
+    run("--model=resnet20", "--dynamic_batch", f"--output={tmp_path}")
+    interpreter = tf.lite.Interpreter(str(tmp_path / "resnet20.tflite"))
+    (source,) = interpreter.get_input_details()
+    assert source["shape_signature"][0] == -1
+
+
+def test_two_programs_in_one_folder(tmp_path):
+    """Each adds its files to the report while the other does the same."""
+    script = """
+import sys
+from se_keras.export import job
+for number in range(200):
+    job._add_to_report(job.pathlib.Path(sys.argv[1]), {f"{sys.argv[2]}{number}": {}})
+"""
+    command = [sys.executable, "-c", script, tmp_path / "report.json"]
+    programs = [subprocess.Popen([*command, name]) for name in "ab"]
+    assert [program.wait() for program in programs] == [0, 0]
+    assert len(json.loads((tmp_path / "report.json").read_text())) == 400
 
 
 def test_fewer_labels_than_classes(run, tmp_path):

@@ -101,6 +101,28 @@ def test_another_size(write, file, run, size, model, tmp_path):
     assert record.size == (height, width)
 
 
+def test_no_images(model, tmp_path):
+    export.saved_model(model, tmp_path / "model")
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    classes = model.output_shape[-1]
+    assert loaded.serve(tf.zeros((0, *model.input_shape[1:]))).shape == (0, classes)
+
+
+def test_weights_are_nodes_of_the_function(model, tmp_path):
+    """As arguments of it, kernels would bring them into their layout each time."""
+    export.saved_model(model, tmp_path / "model")
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    (serve,) = loaded.serve.concrete_functions
+    assert not serve.captured_inputs
+
+
+def test_a_size_below_what_a_network_of_ours_takes(tmp_path):
+    model = create_model("vgg16", classes=3, input_shape=(32, 32, 3))
+    with pytest.raises(UsageError, match=r"at least 32.*vgg16.*\(31, 40\)"):
+        export.saved_model(model, tmp_path / "model", input_size=(31, 40))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_size_that_the_network_cannot_take(tmp_path):
     model = keras.Sequential(
         [

@@ -166,20 +166,11 @@ def test_squeeze_moves_when_the_batch_norm_between_is_gone():
         {"gate_activation": "hard_sigmoid"},
     ],
 )
-@pytest.mark.parametrize("gates", ["dense", "convolution"])
-def test_squeeze_excite_becomes_layers_of_keras(shape, arguments, gates):
+def test_squeeze_excite_becomes_layers_of_keras(shape, arguments):
     model = gated(shape=shape, **arguments)
-    folded = fold(model, gates=gates)
+    folded = fold(model)
     assert all(type(x).__module__.startswith("keras.") for x in folded.layers)
-    kind = {"dense": layers.Dense, "convolution": (layers.Conv1D, layers.Conv2D)}
-    if len(shape) < 4:
-        assert isinstance(folded.get_layer("se_fc2"), kind[gates])
     assert_same_outputs(folded, model)
-
-
-def test_unknown_form_of_gates():
-    with pytest.raises(ValueError, match=r"\('dense', 'convolution'\).*gates='conv'"):
-        fold(gated(), gates="conv")
 
 
 @pytest.mark.parametrize(

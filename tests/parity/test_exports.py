@@ -5,6 +5,7 @@ import sys
 
 import keras
 import pytest
+import tensorflow as tf
 
 from se_keras import create_model, export
 from se_keras.errors import UsageError
@@ -77,6 +78,37 @@ def test_onnx_has_no_change_of_layout_in_its_blocks(model, tmp_path):
     kinds = [node.op_type for node in nodes]
     assert kinds.count("Transpose") <= 1
     assert "Pad" not in kinds[: kinds.index("MaxPool")]
+    assert "Reshape" not in kinds[: kinds.index("Sigmoid")]
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "run"),
+    [
+        (export.onnx, "model.onnx", run_onnx),
+        (export.openvino, "model_openvino", run_openvino),
+    ],
+)
+def test_one_image_at_a_time(write, name, run, model, tmp_path):
+    path = tmp_path / name
+    assert write(model, path, dynamic_batch=False)["images"] > 1
+    x = images(1, *SHAPE)
+    assert relative_error(run(path, x), outputs(model, x)) < 1e-5
+    with pytest.raises(Exception, match=r"[Ii]nvalid dimensions|can't|incompatible"):
+        run(path, images(2, *SHAPE))
+
+
+@pytest.mark.parametrize("write", [export.onnx, export.openvino])
+def test_a_layer_that_onnx_has_not(write, tmp_path):
+    class LogGamma(keras.layers.Layer):
+        def call(self, x):
+            return tf.math.lgamma(x)
+
+    require("onnx")
+    image = keras.Input((4, 4, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(LogGamma()(image))
+    with pytest.raises(UsageError, match=r"ONNX has operations for.*\(Lgamma\)"):
+        write(keras.Model(image, pooled), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("write", [export.onnx, export.openvino])
