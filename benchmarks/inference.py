@@ -252,14 +252,16 @@ FORMS = {
 }
 
 
-def image_for(form, shape):
-    """Returns an image of noise as a form takes it."""
+def runner(load, path, shape, channels_first=False, dtype="float32"):
+    """Returns a callable without arguments that runs a file on an image of noise."""
     image = np.random.default_rng(0).normal(size=(1, *shape))
-    if form.dtype == "uint8":
+    if dtype == "uint8":
         image = np.clip(128 + 40 * image, 0, 255)
-    if form.channels_first:
+    if channels_first:
         image = np.moveaxis(image, -1, 1)
-    return np.ascontiguousarray(image, form.dtype)
+    run = functools.partial(load(path), np.ascontiguousarray(image, dtype))
+    run()
+    return run
 
 
 def prepare(names, titles, folder):
@@ -289,14 +291,12 @@ def load(made):
     for (name, title), (path, shape) in made.items():
         form = FORMS[title]
         try:
-            run = form.load(path)
-            image = image_for(form, shape)
-            run(image)
+            runs[name, title] = runner(
+                form.load, path, shape, form.channels_first, form.dtype
+            )
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
             print(f"{name}: {title} left out: {reason}", file=sys.stderr)
-            continue
-        runs[name, title] = functools.partial(run, image)
     return runs
 
 
@@ -329,12 +329,12 @@ def megabytes(key, path, shape):
 def run_one(title, path, *shape):
     """Prints the memory that a form takes to be loaded and run, in megabytes."""
     form = FORMS[title]
-    image = image_for(form, tuple(map(int, shape)))
     with contextlib.suppress(Exception):
         # What a library needs by itself is not the file's.
         form.load(pathlib.Path("no such file"))
     before = peak_kilobytes()
-    form.load(pathlib.Path(path))(image)
+    shape = tuple(map(int, shape))
+    runner(form.load, pathlib.Path(path), shape, form.channels_first, form.dtype)
     print((peak_kilobytes() - before) // 1024)
 
 

@@ -47,7 +47,9 @@ class Format:
 _ONNX = ("onnx", "tf2onnx", "onnxruntime")
 
 FORMATS = {
-    "saved_model": Format(writers.write_saved_model, "run_saved_model"),
+    "saved_model": Format(
+        writers.write_saved_model, "run_saved_model", options=("frozen",)
+    ),
     "tflite": Format(
         writers.write_tflite,
         "run_tflite",

@@ -14,21 +14,33 @@ from se_keras.export import quantize, runtime
 from se_keras.export.metadata import Metadata
 
 
+# Bytes of weights up to which a SavedModel is frozen unless it is said otherwise.
+FROZEN_BYTES = 2**27
+
+
 def write_saved_model(
-    network: keras.Model, path: pathlib.Path, metadata: Metadata
+    network: keras.Model,
+    path: pathlib.Path,
+    metadata: Metadata,
+    frozen: bool | None = None,
 ) -> None:
-    """Writes a SavedModel whose weights are constants.
+    """Writes a SavedModel whose weights are constants, in the graph or beside it.
 
     TensorFlow's kernels bring the weights of a convolution into their own layout once
-    if they are constants, and for each image anew if they are variables.
+    if they are nodes of the graph, and for each image anew if they are arguments of a
+    function, as variables and constants from outside are. But TensorFlow keeps more
+    than ten copies of a graph.
     """
     weights = network.trainable_variables, network.non_trainable_variables
-    arrays = [[variable.numpy() for variable in variables] for variables in weights]
+    values = [[variable.numpy() for variable in variables] for variables in weights]
+    if frozen is None:
+        frozen = sum(value.nbytes for group in values for value in group) < FROZEN_BYTES
+    if not frozen:
+        values = [[*map(tf.constant, group)] for group in values]
 
     def serve(images):
-        # Made here they are nodes of the graph; from outside they would be arguments
-        # of the function, which the kernels do not take for constants.
-        trainable, others = ([*map(tf.constant, group)] for group in arrays)
+        # In here a constant is a node; one from outside is an argument.
+        trainable, others = ([*map(tf.convert_to_tensor, group)] for group in values)
         return network.stateless_call(trainable, others, images, training=False)[0]
 
     module = tf.Module()

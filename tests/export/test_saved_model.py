@@ -8,7 +8,7 @@ import tensorflow as tf
 from se_keras import create_model, export
 from se_keras.data import read_image
 from se_keras.errors import UsageError
-from se_keras.export import runtime
+from se_keras.export import runtime, writers
 from se_keras.models import Preprocessing
 from tests.helpers import relative_error
 from tests.models.tools import randomize
@@ -108,12 +108,22 @@ def test_no_images(model, tmp_path):
     assert loaded.serve(tf.zeros((0, *model.input_shape[1:]))).shape == (0, classes)
 
 
-def test_weights_are_nodes_of_the_function(model, tmp_path):
+@pytest.mark.parametrize("frozen", [None, True, False])
+def test_frozen_weights_are_nodes_of_the_function(frozen, model, tmp_path):
     """As arguments of it, kernels would bring them into their layout each time."""
+    report = export.saved_model(model, tmp_path / "model", frozen=frozen)
+    assert report["largest_difference"] < 1e-5
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    (serve,) = loaded.serve.concrete_functions
+    assert bool(serve.captured_inputs) == (frozen is False)
+
+
+def test_large_networks_are_not_frozen(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(writers, "FROZEN_BYTES", 100_000)
     export.saved_model(model, tmp_path / "model")
     loaded = tf.saved_model.load(str(tmp_path / "model"))
     (serve,) = loaded.serve.concrete_functions
-    assert not serve.captured_inputs
+    assert serve.captured_inputs
 
 
 def test_a_size_below_what_a_network_of_ours_takes(tmp_path):
