@@ -13,7 +13,6 @@ from se_keras.errors import UsageError
 from se_keras.export import quantize, runtime
 from se_keras.export.metadata import Metadata
 
-
 # Bytes of weights up to which a SavedModel is frozen unless it is said otherwise.
 FROZEN_BYTES = 2**27
 

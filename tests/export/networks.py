@@ -23,7 +23,7 @@ from tests.models.test_every_network import NETWORKS, small
 from tests.models.tools import images, randomize
 
 IMAGES = 16
-GATES = 0.1  # how strongly they react, of the random weights
+GATES = 0.02  # how strongly they react, of the random weights
 FORMS = {
     "TFLite": lambda model, path, x: export.tflite(
         model, path.with_suffix(".tflite"), images=x
@@ -46,7 +46,7 @@ def network(name):
             for weight in layer.weights:
                 if weight.name == "kernel":
                     weight.assign(weight * GATES)
-    return model, images(IMAGES, *model.input_shape[1:]).clip(-2, 2)
+    return model, images(IMAGES, *model.input_shape[1:]).clip(-1, 1)
 
 
 def reports(name):
