@@ -1,7 +1,6 @@
 """The page of examples/web in Chromium, beside Keras on the same image files."""
 
 import io
-import os
 import shutil
 import types
 import zipfile
@@ -37,10 +36,7 @@ QUANTISATION = 0.1
 # Of the session, so that no network is trained before it.
 @pytest.fixture(scope="session", autouse=True)
 def needs():
-    """Skips the tests where something is missing, unless a machine promises them."""
-    if reason := web.missing():
-        required = os.environ.get("SE_KERAS_REQUIRE_BROWSER") == "1"
-        (pytest.fail if required else pytest.skip)(reason)
+    web.require()
 
 
 @pytest.fixture(scope="module")

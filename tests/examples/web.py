@@ -46,6 +46,15 @@ def _chromium():
     return path if pathlib.Path(path).exists() else None
 
 
+def require() -> None:
+    """Skips a test where something is missing, unless a machine promises it."""
+    import pytest
+
+    if reason := missing():
+        required = os.environ.get("SE_KERAS_REQUIRE_BROWSER") == "1"
+        (pytest.fail if required else pytest.skip)(reason)
+
+
 class Page:
     """The page as a person uses it.
 

@@ -1,12 +1,14 @@
-"""Runs TFLite files in a process that has one runtime.
+"""Runs exported files in a process that has one runtime.
 
-python classify.py (mediapipe | interpreter | compiled_model) IMAGES MODEL...
+python classify.py READER IMAGES MODEL...
 
+READER is mediapipe, interpreter, compiled_model, onnx_runtime or openvino_runtime.
 IMAGES is a folder of PNG files for MediaPipe, else an .npy file. Prints a list with
 `names`, the best of each image, and `scores` of each MODEL, or with an `error`.
 """
 
 import json
+import pathlib
 import sys
 import zipfile
 
@@ -16,8 +18,6 @@ READER, IMAGES, *MODELS = sys.argv[1:]
 
 
 def mediapipe(path):
-    import pathlib
-
     import mediapipe as mp
     from mediapipe.tasks.python import BaseOptions, vision
 
@@ -68,6 +68,31 @@ def compiled_model(path):
         return target.read(classes, np.float32)
 
     return named(path, [run(image) for image in np.load(IMAGES)])
+
+
+def of_record(text, scores):
+    labels = json.loads(text)["class_names"]
+    return [labels[np.argmax(row)] for row in scores], [row.tolist() for row in scores]
+
+
+def onnx_runtime(path):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path)
+    (source,) = session.get_inputs()
+    (scores,) = session.run(None, {source.name: np.load(IMAGES)})
+    facts = session.get_modelmeta().custom_metadata_map
+    return of_record(facts["se_keras.json"], scores)
+
+
+def openvino_runtime(path):
+    import openvino
+
+    folder = pathlib.Path(path)
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    model = openvino.Core().compile_model(folder / "model.xml", "CPU", settings)
+    facts = folder / "assets.extra" / "se_keras.json"
+    return of_record(facts.read_text(), model(np.load(IMAGES))[0])
 
 
 def answer(path):

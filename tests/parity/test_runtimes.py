@@ -1,4 +1,4 @@
-"""TFLite files as phones run them: MediaPipe's classifier and LiteRT's two runtimes."""
+"""One network in every runtime, on the same images: phone, browser and server."""
 
 import fcntl
 import json
@@ -18,6 +18,7 @@ from se_keras import export
 from se_keras.data.embedded import cache_dir
 from se_keras.layers import SqueezeExcite
 from se_keras.models import Preprocessing
+from tests.examples import web
 from tests.helpers import require
 
 pytestmark = pytest.mark.parity
@@ -203,3 +204,41 @@ def test_litert(reader, case):
     file = case.folder / "pixels.npy"
     (actual,) = classify(sys.executable, reader, file, case.pixels.path)
     assert_the_same(actual, case.pixels, 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("package", "reader", "write", "name"),
+    [
+        ("onnxruntime", "onnx_runtime", export.onnx, "model.onnx"),
+        ("openvino", "openvino_runtime", export.openvino, "model_openvino"),
+    ],
+)
+def test_servers(package, reader, write, name, case, tmp_path):
+    require(package)
+    path = tmp_path / name
+    write(
+        case.pixels.model,
+        path,
+        include_preprocessing=True,
+        preprocessing=COLOURED,
+        class_names=CLASSES,
+    )
+    (actual,) = classify(sys.executable, reader, case.folder / "pixels.npy", path)
+    assert_the_same(actual, case.pixels, 1e-5)
+
+
+def test_browser(case):
+    web.require()
+    with web.serve(web.PAGE) as address, web.browser() as open_page:
+        page = open_page(address)
+        page.choose("model", case.pixels.path)
+        for file, expected in zip(
+            sorted((case.folder / "same").glob("*.png")),
+            case.pixels.scores,
+            strict=True,
+        ):
+            page.choose("image", file)
+            assert page.error is None
+            best = next(iter(page.scores))
+            assert best == CLASSES[expected.argmax()]
+            assert page.scores[best] == pytest.approx(expected.max(), abs=1e-3)
