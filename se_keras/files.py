@@ -9,6 +9,8 @@ import shutil
 
 from se_keras.errors import UsageError
 
+_folders = set()  # where this program has written by `replacing`
+
 
 @contextlib.contextmanager
 def replacing(path: str | pathlib.Path, overwrite: bool = True):
@@ -24,8 +26,15 @@ def replacing(path: str | pathlib.Path, overwrite: bool = True):
     if not overwrite:
         expect_nothing(path)
     final = pathlib.Path(path)
-    final.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"Expected a folder that can be written. Received: {str(final.parent)!r} "
+            f"({error.strerror})"
+        ) from error
     # The temporary name keeps the suffix: writers choose the format by it.
+    _folders.add(final.parent)
     temporary = final.with_name(f".writing-{os.getpid()}-{final.name}")
     retired = final.with_name(f".retired-{os.getpid()}-{final.name}")
     try:
@@ -53,7 +62,7 @@ def expect_nothing(path: str | pathlib.Path) -> None:
     """Raises a `UsageError` if something is at a path."""
     if pathlib.Path(path).exists():
         raise UsageError(
-            "Expected a path where nothing is, or overwrite=True. "
+            "Expected a path where nothing is, or overwrite=True (--overwrite). "
             f"Received: {str(path)!r}"
         )
 
@@ -69,14 +78,25 @@ def locked(folder: str | pathlib.Path):
         os.close(descriptor)
 
 
-def clean_up(folder: pathlib.Path) -> None:
-    """Ends what killed processes left half done in a folder by `replacing`."""
-    for left in folder.glob(".retired-*-*"):
+def abandon() -> None:
+    """Ends what this program has half done by `replacing`, before it ends itself."""
+    for folder in _folders:
+        clean_up(folder, str(os.getpid()))
+
+
+def clean_up(folder: pathlib.Path, process: str = "*") -> None:
+    """Ends what killed processes left half done in a folder by `replacing`.
+
+    Args:
+        folder: The folder.
+        process: Number of the process, of all by default.
+    """
+    for left in folder.glob(f".retired-{process}-*"):
         final = folder / left.name.split("-", 2)[2]
         if not final.exists():
             os.replace(left, final)
         remove(left)
-    for left in folder.glob(".writing-*-*"):
+    for left in folder.glob(f".writing-{process}-*"):
         remove(left)
 
 

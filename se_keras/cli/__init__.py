@@ -9,12 +9,12 @@ import dataclasses
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 
 from se_keras.cli import data, export, info, names, summary
 from se_keras.errors import exit_on_usage_error
+from se_keras.files import abandon
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     that does not exist.
     """
     options = vars(_parser().parse_args(arguments))
-    # TensorFlow and TFDS, which are not loaded yet, are to tell of errors only.
+    # TensorFlow's kernels, which are not loaded yet, and TFDS tell of errors only.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("absl").setLevel(logging.ERROR)
     with exit_on_usage_error(), _tidy_when_terminated():
@@ -33,13 +33,19 @@ def main(arguments: list[str] | None = None) -> None:
 
 @contextlib.contextmanager
 def _tidy_when_terminated():
-    """Has SIGTERM end the program as an error does: no file stays half written."""
+    """Has SIGTERM end the program without a file that is half written.
+
+    Not by an exception: one that is raised in a callback of the garbage collector is
+    ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def leave(number, frame):
-        sys.exit(128 + number)
+        abandon()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
     before = signal.signal(signal.SIGTERM, leave)
     try:
@@ -153,7 +159,8 @@ COMMANDS = {
             "--dynamic_batch": {
                 "action": argparse.BooleanOptionalAction,
                 "help": "files for batches of any size, or for one image at a time; "
-                "by default one image for tflite, and any batch for the others",
+                "by default one image for tflite, any batch for onnx and openvino; "
+                "saved_model takes any batch",
             },
             "--debug_quantization": {
                 "action": "store_true",

@@ -38,6 +38,10 @@ def run(
         )
     if count < 1:
         raise UsageError(f"Expected --count to be positive. Received: --count={count}")
+    if input_size is not None and input_size < 1:
+        raise UsageError(
+            f"Expected --input_size to be positive. Received: --input_size={input_size}"
+        )
     if not described and (calibration or images):
         raise UsageError(
             "Expected a model that says which images it expects, to show it a data "

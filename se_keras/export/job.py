@@ -3,7 +3,7 @@
 import csv
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def export_files(
     formats: Sequence[str],
     *,
     quantization: str | None = None,
-    calibration: np.ndarray | None = None,
+    calibration: np.ndarray | Iterable | None = None,
     dynamic_batch: bool | None = None,
     debug: bool = False,
     **common,
@@ -35,7 +35,7 @@ def export_files(
             the format, `model_int8.tflite` or `model_saved_model`.
         formats: Names in `FORMATS`.
         quantization: As in `export.tflite`; the other formats stay in float32.
-        calibration: As in `export.tflite`; an array, on which all files are verified.
+        calibration: As in `export.tflite`; all files are verified on these images.
         dynamic_batch: Whether the files take batches of any size, where there is a
             choice; by default what each export does by default.
         debug: Whether to write the errors of an int8 file by layer, as a table beside
@@ -55,8 +55,9 @@ def export_files(
         raise UsageError(
             f"Expected formats in {tuple(FORMATS)}. Received: {', '.join(formats)!r}"
         )
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"Expected a folder. Received: {folder}, which is a file")
+    for above in (folder, *folder.parents):
+        if above.exists() and not above.is_dir():
+            raise UsageError(f"Expected a folder. Received: {above}, which is a file")
     if quantization is not None and "tflite" not in formats:
         raise UsageError(
             "Expected the format tflite with a quantization. "
@@ -68,6 +69,10 @@ def export_files(
             f"Received: quantization={quantization!r}"
         )
     _read_report(folder / REPORT)
+    # Batches may come only once, and each file needs them.
+    calibration = _kept(calibration)
+    if "images" in common:
+        common["images"] = _kept(common["images"])
     if calibration is not None:
         common = {"images": calibration, **common}
     options = {
@@ -90,6 +95,13 @@ def export_files(
             rows = artifact.quantization_errors(model, calibration, **common)
             _write_table(path.with_name(f"{path.stem}_errors.csv"), rows)
     return reports
+
+
+def _kept(images):
+    """Returns an array as it is, and batches in a list."""
+    if hasattr(images, "shape") or not isinstance(images, Iterable):
+        return images
+    return list(images)
 
 
 def _file_name(model, name, quantization):

@@ -10,6 +10,7 @@ from se_keras.errors import UsageError
 from se_keras.export.metadata import Metadata
 from se_keras.graph import fold
 from se_keras.graph.rewrite import Graph
+from se_keras.models.image_model import ImageModel
 from se_keras.models.preprocessing import Preprocessing
 from se_keras.models.registry import list_models, lookup
 
@@ -119,10 +120,10 @@ def _names(model, class_names):
     names = getattr(model, "class_names", None) if class_names is None else class_names
     if names is None:
         return None
-    if (
-        isinstance(names, str)
-        or not isinstance(names, Iterable)
-        or not all(isinstance(name, str) and "\n" not in name for name in names)
+    if isinstance(names, Iterable) and not isinstance(names, str):
+        names = tuple(names)
+    if not isinstance(names, tuple) or not all(
+        isinstance(name, str) and "\n" not in name for name in names
     ):
         raise UsageError(
             "Expected class_names to be a sequence of strings of one line each. "
@@ -179,7 +180,7 @@ def _with_float32(config):
 
 
 def _height_and_width(input_size) -> tuple[int, int]:
-    pair = (input_size,) * 2 if isinstance(input_size, int) else input_size
+    pair = input_size if isinstance(input_size, Iterable) else (input_size,) * 2
     try:
         height, width = map(operator.index, pair)
     except (TypeError, ValueError):
@@ -219,7 +220,7 @@ def _with_input_size(network: keras.Model, size: tuple[int, int]) -> keras.Model
 
 def _least_size(network) -> int:
     """Returns the least height and width that a network of ours takes."""
-    if network.name not in list_models():
+    if not isinstance(network, ImageModel) or network.name not in list_models():
         return 1
     return lookup(network.name).spec.min_size
 
@@ -232,9 +233,9 @@ def inference_form(model: keras.Model) -> keras.Model:
     """
     try:
         return fold(model)
-    except ValueError:
-        # A subclass whose config says nothing of its graph, or layers that share a
-        # weight: exported as it is.
+    except (TypeError, ValueError):
+        # A subclass whose config says nothing of its graph, layers that share a
+        # weight, or a model inside that Keras cannot make again: exported as it is.
         return model
 
 

@@ -39,6 +39,11 @@ def compare(
     # In float64: the squares of small scores are 0 in float32.
     expected = np.asarray(reference.predict(images, verbose=0), "float64")
     received = np.asarray(run(images), "float64")
+    if received.shape != expected.shape:
+        raise VerificationError(
+            f"The exported model returns {received.shape}, the Keras model "
+            f"{expected.shape}, for {len(images)} images"
+        )
     error = received - expected
     largest = float(np.abs(error).max() / (np.abs(expected).max() or 1.0))
     mean_square = float(np.sqrt(np.mean(error**2) / (np.mean(expected**2) or 1.0)))

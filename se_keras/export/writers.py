@@ -1,6 +1,6 @@
 """One function for each format, which writes a network in its inference form."""
 
-import collections
+import contextlib
 import pathlib
 import re
 from collections.abc import Callable
@@ -10,8 +10,24 @@ import tensorflow as tf
 
 from se_keras.data.images import centre_crop
 from se_keras.errors import UsageError
-from se_keras.export import quantize, runtime
+from se_keras.export import onnx_graph, quantize, runtime
 from se_keras.export.metadata import Metadata
+
+
+@contextlib.contextmanager
+def _inlined():
+    """Has functions of TensorFlow that a model calls become part of its graph.
+
+    Keras has XLA compile grouped convolutions, in a function that no converter to ONNX
+    knows; only their gradient needs it.
+    """
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
+
 
 # Bytes of weights up to which a SavedModel is frozen unless it is said otherwise.
 FROZEN_BYTES = 2**27
@@ -40,7 +56,8 @@ def write_saved_model(
     def serve(images):
         # In here a constant is a node; one from outside is an argument.
         trainable, others = ([*map(tf.convert_to_tensor, group)] for group in values)
-        return network.stateless_call(trainable, others, images, training=False)[0]
+        with _inlined():
+            return network.stateless_call(trainable, others, images, training=False)[0]
 
     module = tf.Module()
     module.serve = tf.function(
@@ -106,13 +123,14 @@ def tflite_writer(network: keras.Model, batch: int | None = 1) -> Callable:
 
     def write(path, **settings):
         try:
-            network.export(
-                str(path),
-                format="litert",
-                verbose=False,
-                input_signature=signature,
-                **settings,
-            )
+            with _inlined():
+                network.export(
+                    str(path),
+                    format="litert",
+                    verbose=False,
+                    input_signature=signature,
+                    **settings,
+                )
         # The converter's own class of errors is not public.
         except Exception as error:
             if "TFLITE_BUILTINS" not in str(error) and "custom op" not in str(error):
@@ -141,103 +159,19 @@ def write_onnx(
     import onnx
 
     signature = _signature(network, None if dynamic_batch else 1)
-    network.export(str(path), format="onnx", verbose=False, input_signature=[signature])
+    with _inlined():
+        network.export(
+            str(path), format="onnx", verbose=False, input_signature=[signature]
+        )
     model = onnx.load(path)
-    operations = {(node.op_type, node.domain) for node in model.graph.node}
-    unknown = sorted(name for name, domain in operations if not _is_onnx(name, domain))
+    unknown = onnx_graph.unknown_operations(model)
     if unknown:
         raise UsageError(
             "Expected layers that ONNX has operations for. "
             f"Received: a model with others ({', '.join(unknown)})"
         )
-    _remove_reshapes(model)
-    _merge_padding(model)
+    onnx_graph.simplify(model)
     onnx.save(model, path)
-
-
-def _is_onnx(operation, domain) -> bool:
-    import onnx
-
-    return onnx.defs.has(operation, domain)
-
-
-def _remove_reshapes(model) -> None:
-    """Removes nodes that leave a shape as it is; tf2onnx turns gates with them."""
-    import onnx
-
-    known = onnx.shape_inference.infer_shapes(model).graph
-    shapes = {
-        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-        for value in known.value_info
-    }
-    constants = _constants(model)
-    kept, renamed = [], {}
-    for node in model.graph.node:
-        node.input[:] = [renamed.get(name, name) for name in node.input]
-        shape, target = (
-            shapes.get(node.input[0]) if node.op_type == "Reshape" else None,
-            constants.get(node.input[1]) if len(node.input) > 1 else None,
-        )
-        # The batch may be unknown, and is then what is left.
-        if (
-            shape is not None
-            and target is not None
-            and len(shape) == len(target)
-            and target[0] in (-1, shape[0])
-            and 0 not in shape[1:]
-            and list(target[1:]) == shape[1:]
-        ):
-            renamed[node.output[0]] = node.input[0]
-        else:
-            kept.append(node)
-    del model.graph.node[:]
-    model.graph.node.extend(kept)
-
-
-def _constants(model) -> dict:
-    """Returns the constants of an ONNX model by name."""
-    import onnx
-
-    return {
-        tensor.name: onnx.numpy_helper.to_array(tensor)
-        for tensor in model.graph.initializer
-    }
-
-
-def _merge_padding(model) -> None:
-    """Makes zeros around a rectified image the padding of the maximum behind them.
-
-    A node for them alone costs a pass over the largest image of the network; in ONNX,
-    unlike in TensorFlow, a pool has a margin of its own.
-    """
-    import onnx
-
-    nodes = {output: node for node in model.graph.node for output in node.output}
-    constants = _constants(model)
-    consumers = collections.Counter(
-        name for node in model.graph.node for name in node.input
-    )
-    for pool in model.graph.node:
-        pad = nodes.get(pool.input[0]) if pool.op_type == "MaxPool" else None
-        if (
-            pad is None
-            or pad.op_type != "Pad"
-            or consumers[pad.output[0]] > 1
-            or getattr(nodes.get(pad.input[0]), "op_type", "") != "Relu"
-            or len(pad.input) < 2
-            or any(constants.get(name, 0).any() for name in pad.input[2:3])
-        ):
-            continue
-        margin = constants[pad.input[1]].reshape(2, -1)
-        if margin[:, :2].any():
-            continue
-        kept = [a for a in pool.attribute if a.name not in ("auto_pad", "pads")]
-        del pool.attribute[:]
-        pool.attribute.extend(kept)
-        pads = margin[:, 2:].ravel().tolist()
-        pool.attribute.append(onnx.helper.make_attribute("pads", pads))
-        pool.input[0] = pad.input[0]
-        model.graph.node.remove(pad)
 
 
 def write_openvino(

@@ -160,6 +160,13 @@ def test_layers_that_cannot_be_copied(layer, write, tmp_path):
     np.testing.assert_allclose(run(write, tmp_path, images()), expected, atol=1e-6)
 
 
+def test_names_and_size_of_numpy_and_a_generator(write, tmp_path):
+    names = (name for name in np.array(NAMES))
+    write(network(None, None, 3), tmp_path, class_names=names, input_size=np.int64(6))
+    file, _ = WRITERS[write]
+    assert read(tmp_path / file).class_names == NAMES
+
+
 def test_noise_of_pixels_for_a_model_that_normalizes(write, tmp_path, monkeypatch):
     seen = []
     compare = verification.compare

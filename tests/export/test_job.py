@@ -66,6 +66,20 @@ def test_all_files_are_verified_on_the_calibration_images(
     assert [report["images"] for report in reports.values()] == [30, 30]
 
 
+def test_batches_that_come_once(tmp_path):
+    batches = (np.zeros((2, 16, 16, 3)) for _ in range(2))
+    reports = export_files(small(), tmp_path, ["saved_model", "tflite"], images=batches)
+    assert [report["images"] for report in reports.values()] == [4, 4]
+
+
+def test_a_file_where_a_folder_should_be(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        UsageError, match=r"a folder\. Received: .*file, which is a file"
+    ):
+        export_files(small(), tmp_path / "file" / "folder", ["tflite"])
+
+
 def test_one_report_of_another_program(tmp_path):
     (tmp_path / "report.json").write_text("{")
     with pytest.raises(UsageError, match=r"report\.json, which is no JSON"):
@@ -145,6 +159,7 @@ def test_command_with_a_name_labels_and_a_size(run, tmp_path):
         (["--model=se_resnet20", "--format=tflite,pb"], "'tflite, pb'"),
         (["--model=se_resnet20", "--calibration=folder:/none"], "/none"),
         (["--model=se_resnet20", "--count=0"], "--count=0"),
+        (["--model=se_resnet20", "--images=digits", "--input_size=-5"], "=-5"),
     ],
 )
 def test_command_with_bad_input(arguments, message, run, tmp_path):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from se_keras import create_model, export
+from se_keras import create_model, export, fold
 from se_keras.data import read_image
 from se_keras.errors import UsageError
 from se_keras.export import runtime, writers
@@ -101,11 +101,22 @@ def test_another_size(write, file, run, size, model, tmp_path):
     assert record.size == (height, width)
 
 
-def test_no_images(model, tmp_path):
-    export.saved_model(model, tmp_path / "model")
+def test_grouped_convolutions_are_operations_of_the_graph(model, tmp_path):
+    """Keras has XLA compile them, which takes twice as long."""
+    image = keras.Input((8, 8, 8))
+    grouped = keras.Model(image, keras.layers.Conv2D(12, 3, groups=4)(image))
+    export.saved_model(grouped, tmp_path / "model")
     loaded = tf.saved_model.load(str(tmp_path / "model"))
-    classes = model.output_shape[-1]
-    assert loaded.serve(tf.zeros((0, *model.input_shape[1:]))).shape == (0, classes)
+    (serve,) = loaded.serve.concrete_functions
+    kinds = [operation.type for operation in serve.graph.get_operations()]
+    assert "Conv2D" in kinds
+    assert not tf.config.functions_run_eagerly()
+
+
+def test_both_signatures_have_one_copy_of_the_weights(model, tmp_path):
+    report = export.saved_model(model, tmp_path / "model")
+    weights = sum(weight.numpy().nbytes for weight in fold(model).weights)
+    assert report["bytes"] < 1.5 * weights
 
 
 @pytest.mark.parametrize("frozen", [None, True, False])

@@ -98,6 +98,34 @@ def test_one_image_at_a_time(write, name, run, model, tmp_path):
 
 
 @pytest.mark.parametrize("write", [export.onnx, export.openvino])
+def test_grouped_convolutions(write, tmp_path):
+    require("onnx")
+    image = keras.Input((8, 8, 8))
+    grouped = keras.Model(image, keras.layers.Conv2D(12, 3, groups=4)(image))
+    assert write(grouped, tmp_path / "model.onnx")["largest_difference"] < 1e-5
+
+
+@pytest.mark.parametrize("write", [export.onnx, export.openvino])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_a_margin_around_a_pool_with_its_own(padding, write, tmp_path):
+    require("onnx")
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.ReLU()(keras.layers.Conv2D(4, 1)(image))
+    x = keras.layers.ZeroPadding2D(1)(x)
+    model = keras.Model(image, keras.layers.MaxPooling2D(3, 2, padding=padding)(x))
+    assert write(model, tmp_path / "model.onnx")["largest_difference"] < 1e-5
+
+
+@pytest.mark.parametrize("write", [export.onnx, export.openvino])
+def test_a_reshape_at_the_end(write, tmp_path):
+    require("onnx")
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(image))
+    model = keras.Model(image, keras.layers.Flatten()(x))
+    assert write(model, tmp_path / "model.onnx")["largest_difference"] < 1e-5
+
+
+@pytest.mark.parametrize("write", [export.onnx, export.openvino])
 def test_a_layer_that_onnx_has_not(write, tmp_path):
     class LogGamma(keras.layers.Layer):
         def call(self, x):

@@ -1,0 +1,141 @@
+"""What tf2onnx leaves in a graph that ONNX can do without."""
+
+import collections
+
+import numpy as np
+
+
+def unknown_operations(model) -> list[str]:
+    """Returns the names of operations that ONNX has not, sorted.
+
+    Args:
+        model: An `onnx.ModelProto`.
+    """
+    import onnx
+
+    operations = {(node.op_type, node.domain) for node in model.graph.node}
+    return sorted(name for name, own in operations if not onnx.defs.has(name, own))
+
+
+def simplify(model) -> None:
+    """Takes out nodes that cost time and change nothing; the answers stay.
+
+    Args:
+        model: An `onnx.ModelProto`, which is changed.
+    """
+    import onnx
+
+    if any(
+        attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
+        for node in model.graph.node
+        for attribute in node.attribute
+    ):
+        return  # a branch or a loop may take any tensor by its name
+    _remove_reshapes(model)
+    _merge_padding(model)
+    used = {name for node in model.graph.node for name in node.input}
+    kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
+    _replace(model.graph.initializer, kept)
+
+
+def _remove_reshapes(model):
+    """Removes nodes that leave a shape as it is; tf2onnx turns gates with them."""
+    import onnx
+
+    known = onnx.shape_inference.infer_shapes(model).graph
+    shapes = {
+        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in known.value_info
+    }
+    constants = _constants(model)
+    outputs = {output.name for output in model.graph.output}
+    kept, renamed = [], {}
+    for node in model.graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        if (
+            node.op_type == "Reshape"
+            and node.output[0] not in outputs
+            and _is_shape(constants.get(node.input[1]), shapes.get(node.input[0]))
+        ):
+            renamed[node.output[0]] = node.input[0]
+        else:
+            kept.append(node)
+    _replace(model.graph.node, kept)
+
+
+def _is_shape(target, shape) -> bool:
+    """Returns whether the argument of a reshape is the shape that there is.
+
+    Unknown sizes of a shape are 0. The batch may be unknown; it is what is left.
+    """
+    return (
+        target is not None
+        and shape is not None
+        and len(shape) == len(target)
+        and target[0] in (-1, shape[0])
+        and 0 not in shape[1:]
+        and list(target[1:]) == shape[1:]
+    )
+
+
+def _merge_padding(model):
+    """Makes zeros around a rectified image the padding of the maximum behind them.
+
+    A node for them alone costs a pass over the largest image of the network; in ONNX,
+    unlike in TensorFlow, a pool has a margin of its own.
+    """
+    import onnx
+
+    nodes = {output: node for node in model.graph.node for output in node.output}
+    constants = _constants(model)
+    consumers = collections.Counter(
+        name for node in model.graph.node for name in node.input
+    )
+    merged = []
+    for pool in model.graph.node:
+        pad = nodes.get(pool.input[0]) if pool.op_type == "MaxPool" else None
+        if (
+            pad is None
+            or pad.op_type != "Pad"
+            or consumers[pad.output[0]] > 1
+            or getattr(nodes.get(pad.input[0]), "op_type", "") != "Relu"
+            or len(pad.input) < 2
+            or pad.input[1] not in constants
+            or any(constants.get(name, 0).any() for name in pad.input[2:3])
+        ):
+            continue
+        margin = constants[pad.input[1]].reshape(2, -1)
+        attributes = {
+            a.name: onnx.helper.get_attribute_value(a) for a in pool.attribute
+        }
+        automatic = attributes.get("auto_pad", b"NOTSET")
+        if margin[:, :2].any() or automatic not in (b"NOTSET", b"VALID"):
+            continue
+        own = np.array(attributes.get("pads", margin[:, 2:].ravel() * 0))
+        kept = [a for a in pool.attribute if a.name not in ("auto_pad", "pads")]
+        pads = onnx.helper.make_attribute(
+            "pads", (own + margin[:, 2:].ravel()).tolist()
+        )
+        _replace(pool.attribute, [*kept, pads])
+        pool.input[0] = pad.input[0]
+        merged.append(pad.output[0])
+    _replace(
+        model.graph.node, [n for n in model.graph.node if n.output[0] not in merged]
+    )
+
+
+def _constants(model) -> dict:
+    """Returns the constants of a model by name."""
+    import onnx
+
+    return {
+        tensor.name: onnx.numpy_helper.to_array(tensor)
+        for tensor in model.graph.initializer
+    }
+
+
+def _replace(field, values):
+    """Gives a repeated field other values."""
+    values = list(values)
+    del field[:]
+    field.extend(values)
