@@ -91,7 +91,7 @@ def some_images(network):
     """Returns images of noise; what they show does not change the time."""
     shape = (CALIBRATION_IMAGES, *network.input_shape[1:])
     noise = np.random.default_rng(0).normal(size=shape)
-    return noise.clip(-2, 2).astype("float32")
+    return noise.clip(-1, 1).astype("float32")
 
 
 def tflite(quantization):

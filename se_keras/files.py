@@ -26,13 +26,7 @@ def replacing(path: str | pathlib.Path, overwrite: bool = True):
     if not overwrite:
         expect_nothing(path)
     final = pathlib.Path(path)
-    try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"Expected a folder that can be written. Received: {str(final.parent)!r} "
-            f"({error.strerror})"
-        ) from error
+    final.parent.mkdir(parents=True, exist_ok=True)
     # The temporary name keeps the suffix: writers choose the format by it.
     _folders.add(final.parent)
     temporary = final.with_name(f".writing-{os.getpid()}-{final.name}")

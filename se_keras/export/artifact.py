@@ -7,7 +7,7 @@ from typing import TypedDict, Unpack
 import keras
 import numpy as np
 
-from se_keras.errors import UsageError
+from se_keras.errors import UsageError, as_usage_errors
 from se_keras.export import quantize, runtime, verification
 from se_keras.export.formats import FORMATS
 from se_keras.export.images import calibration_images, some_images
@@ -311,7 +311,8 @@ def _export(name, model, path, common, calibration=None, **own):
         images = calibration if images is None else images
     images = some_images(source, images)
 
-    with replacing(path, overwrite) as temporary:
+    # A folder that cannot be made, or a full disk.
+    with as_usage_errors(OSError), replacing(path, overwrite) as temporary:
         form.write(source.network, temporary, source.metadata, **own)
         attach(source.metadata, temporary)
         report = verification.compare(

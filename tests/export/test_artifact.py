@@ -240,6 +240,13 @@ def test_bad_argument(model, settings, message, write, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_cannot_be_made(write, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"file"):
+        write(network(), tmp_path / "file")
+    assert (tmp_path / "file").read_text() == ""
+
+
 def test_tflite_needs_a_size(tmp_path):
     with pytest.raises(UsageError, match=r"known height and width.*\(None, None, 5, 3"):
         write_tflite(network(None, 5, 3), tmp_path)
