@@ -162,6 +162,11 @@ COMMANDS = {
                 "by default one image for tflite, any batch for onnx and openvino; "
                 "saved_model takes any batch",
             },
+            "--frozen": {
+                "action": argparse.BooleanOptionalAction,
+                "help": "weights as nodes of the graph of a saved_model: faster, and "
+                "takes more memory; by default if they are less than 128 MB",
+            },
             "--debug_quantization": {
                 "action": "store_true",
                 "help": "write the errors of an int8 file, layer by layer",

@@ -21,6 +21,7 @@ def run(
     input_size,
     normalized,
     dynamic_batch,
+    frozen,
     debug_quantization,
     overwrite,
 ):
@@ -65,6 +66,7 @@ def run(
             quantization=quantization,
             calibration=calibration and pictures(calibration, "train_split"),
             dynamic_batch=dynamic_batch,
+            frozen=frozen,
             debug=debug_quantization,
             **common,
         )

@@ -24,6 +24,7 @@ def export_files(
     quantization: str | None = None,
     calibration: np.ndarray | Iterable | None = None,
     dynamic_batch: bool | None = None,
+    frozen: bool | None = None,
     debug: bool = False,
     **common,
 ) -> dict[str, dict]:
@@ -38,6 +39,7 @@ def export_files(
         calibration: As in `export.tflite`; all files are verified on these images.
         dynamic_batch: Whether the files take batches of any size, where there is a
             choice; by default what each export does by default.
+        frozen: As in `export.saved_model`.
         debug: Whether to write the errors of an int8 file by layer, as a table beside
             it.
         **common: See `export.artifact.Common`.
@@ -79,6 +81,7 @@ def export_files(
         "quantization": quantization,
         "calibration": calibration,
         "dynamic_batch": dynamic_batch,
+        "frozen": frozen,
     }
     reports = {}
     for name in dict.fromkeys(formats):

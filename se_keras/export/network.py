@@ -233,7 +233,7 @@ def inference_form(model: keras.Model) -> keras.Model:
     """
     try:
         return fold(model)
-    except (TypeError, ValueError):
+    except ValueError:
         # A subclass whose config says nothing of its graph, layers that share a
         # weight, or a model inside that Keras cannot make again: exported as it is.
         return model

@@ -248,6 +248,9 @@ class Graph:
             A model of the same class, not compiled, with layers of its own. Those that
             have the name of an old one have its weights, its other state and its
             flags.
+
+        Raises:
+            ValueError: If Keras cannot make a layer again from its config.
         """
         config = copy.deepcopy(self._config)
         if name is not None:
@@ -255,7 +258,13 @@ class Graph:
         copiers = _name_copiers(config["layers"], self.operations)
         # For what is inside submodels, classes by name must do.
         with keras.saving.custom_object_scope(_custom_objects(self.model) | copiers):
-            model = type(self.model).from_config(config)
+            try:
+                model = type(self.model).from_config(config)
+            except TypeError as error:  # what Keras raises for an unknown class
+                raise ValueError(
+                    "Expected layers that Keras can make again from their config. "
+                    f"Received: {self.model.name!r} ({error})"
+                ) from error
         copy_state(self.model, model, without=weights)
         for layer, arrays in weights.items():
             model.get_layer(layer).set_weights(arrays)

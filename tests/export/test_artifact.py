@@ -6,7 +6,7 @@ from se_keras import create_model, export
 from se_keras.errors import UsageError
 from se_keras.export import runtime, verification
 from se_keras.export.metadata import read
-from se_keras.export.network import as_float32
+from se_keras.export.network import as_float32, inference_form
 from se_keras.export.verification import VerificationError
 from se_keras.layers import SqueezeExcite
 from se_keras.models import ImageModel, Preprocessing
@@ -155,6 +155,38 @@ class Doubling(keras.layers.Layer):
 def test_layers_that_cannot_be_copied(layer, write, tmp_path):
     image = keras.Input((6, 5, 3))
     model = keras.Model(image, layer(network()(image)))
+    write(model, tmp_path)
+    expected = model.predict(images(), verbose=0)
+    np.testing.assert_allclose(run(write, tmp_path, images()), expected, atol=1e-6)
+
+
+@keras.saving.register_keras_serializable()
+class Known(keras.layers.Layer):
+    def call(self, x):
+        return 3 * x
+
+
+def test_a_layer_that_keras_knows_does_not_keep_a_model_from_being_folded():
+    image = keras.Input((6, 5, 3))
+    folded = inference_form(keras.Model(image, Known()(network()(image))))
+    assert folded.count_params() == network().count_params()  # a submodel stays
+    x = keras.layers.BatchNormalization()(keras.layers.Conv2D(2, 3)(Known()(image)))
+    kinds = [
+        type(layer).__name__ for layer in inference_form(keras.Model(image, x)).layers
+    ]
+    assert kinds == ["InputLayer", "Known", "Conv2D"]
+
+
+class Submodel(keras.Model):
+    """A model inside that Keras cannot make again."""
+
+    def call(self, x):
+        return 2 * x
+
+
+def test_a_submodel_that_cannot_be_copied(write, tmp_path):
+    image = keras.Input((6, 5, 3))
+    model = keras.Model(image, Submodel()(network()(image)))
     write(model, tmp_path)
     expected = model.predict(images(), verbose=0)
     np.testing.assert_allclose(run(write, tmp_path, images()), expected, atol=1e-6)

@@ -179,6 +179,14 @@ def test_labels_of_any_editor(run, tmp_path):
     assert classifier.class_names == tuple(names)
 
 
+@pytest.mark.parametrize("flag", ["--frozen", "--no-frozen"])
+def test_saved_model_of_weights_inside_or_beside(flag, run, tmp_path):
+    run("--model=resnet20", "--format=saved_model", flag, f"--output={tmp_path}")
+    loaded = tf.saved_model.load(str(tmp_path / "resnet20_saved_model"))
+    (serve,) = loaded.serve.concrete_functions
+    assert bool(serve.captured_inputs) == (flag == "--no-frozen")
+
+
 def test_files_for_any_batch(run, tmp_path):
     run("--model=resnet20", "--dynamic_batch", f"--output={tmp_path}")
     interpreter = tf.lite.Interpreter(str(tmp_path / "resnet20.tflite"))
