@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from se_keras.data.images import centre_crop
 from se_keras.errors import UsageError
-from se_keras.export import onnx_graph, quantize, runtime
+from se_keras.export import onnx_graph, quantize, runtime, tensorflow_graph
 from se_keras.export.metadata import Metadata
 
 
@@ -59,15 +59,11 @@ def write_saved_model(
         with _inlined():
             return network.stateless_call(trainable, others, images, training=False)[0]
 
-    module = tf.Module()
-    module.serve = tf.function(
-        serve,
-        [
-            tf.TensorSpec(
-                (None, *network.inputs[0].shape[1:]), name=network.inputs[0].name
-            )
-        ],
+    images = tf.TensorSpec(
+        (None, *network.inputs[0].shape[1:]), name=network.inputs[0].name
     )
+    module = tf.Module()
+    module.serve = _gates_first(tf.function(serve, [images]))
     signatures = {"serving_default": module.serve}
     if metadata.preprocessing is not None:
         module.classify = tf.function(
@@ -76,6 +72,21 @@ def write_saved_model(
         )
         signatures["classify"] = module.classify
     tf.saved_model.save(module, str(path), signatures)
+
+
+def _gates_first(serve):
+    """Returns a function of images with another order of operations."""
+    traced = serve.get_concrete_function()
+    graph = traced.graph.as_graph_def()
+    if traced.captured_inputs or not tensorflow_graph.gates_first(graph):
+        return serve
+    (source,), (target,) = traced.inputs, traced.outputs
+
+    def ordered(images):
+        inputs = {source.name: images}
+        return tf.graph_util.import_graph_def(graph, inputs, [target.name], name="")[0]
+
+    return tf.function(ordered, serve.input_signature)
 
 
 def _of_encoded_images(serve, metadata):

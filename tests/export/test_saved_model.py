@@ -9,6 +9,7 @@ from se_keras import create_model, export, fold
 from se_keras.data import read_image
 from se_keras.errors import UsageError
 from se_keras.export import runtime, writers
+from se_keras.layers import SqueezeExcite
 from se_keras.models import Preprocessing
 from tests.helpers import relative_error
 from tests.models.tools import randomize
@@ -135,6 +136,43 @@ def test_large_networks_are_not_frozen(model, tmp_path, monkeypatch):
     loaded = tf.saved_model.load(str(tmp_path / "model"))
     (serve,) = loaded.serve.concrete_functions
     assert serve.captured_inputs
+
+
+def _block(gate):
+    """Returns a network of a pointwise convolution and a gate of its output."""
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(4, 3, activation="relu")(image)
+    y = keras.layers.Conv2D(16, 1, name="last")(x)
+    y = keras.layers.ReLU()(gate(x, y))
+    y = keras.layers.GlobalAveragePooling2D()(y)
+    return randomize(keras.Model(image, keras.layers.Dense(3)(y)))
+
+
+def _waits(path):
+    """Returns what convolutions wait for: the types of operations."""
+    (serve,) = tf.saved_model.load(str(path)).serve.concrete_functions
+    return [
+        before.type
+        for operation in serve.graph.get_operations()
+        if operation.type == "Conv2D"
+        for before in operation.inputs[0].op.control_inputs
+    ]
+
+
+def test_a_convolution_waits_for_the_gate_of_its_output(tmp_path):
+    model = _block(lambda x, y: SqueezeExcite(ratio=2)(y))
+    export.saved_model(model, tmp_path / "model")
+    assert _waits(tmp_path / "model") == ["Sigmoid"]
+
+
+def test_no_convolution_waits_for_a_gate_that_needs_it(tmp_path):
+    def gate(x, y):
+        means = [keras.ops.mean(part, (1, 2), keepdims=True) for part in (x, y)]
+        x, y_mean = (keras.layers.Dense(16)(mean) for mean in means)
+        return y * keras.ops.sigmoid(x + y_mean)
+
+    export.saved_model(_block(gate), tmp_path / "model")
+    assert not _waits(tmp_path / "model")
 
 
 def test_a_size_below_what_a_network_of_ours_takes(tmp_path):
