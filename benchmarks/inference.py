@@ -272,9 +272,10 @@ def prepare(names, titles, folder):
         for title in titles:
             form = FORMS[title]
             path = folder / f"{name}-{title.replace(', ', '-')}{form.suffix}"
-            print(f"{name}: {title}", file=sys.stderr, flush=True)
+            there = " (the file that is there)" if path.exists() else ""
+            print(f"{name}: {title}{there}", file=sys.stderr, flush=True)
             try:
-                if not path.exists():
+                if not there:
                     form.write(network, path)
             except (ValueError, RuntimeError, subprocess.CalledProcessError) as error:
                 reason = str(error).splitlines()[0]

@@ -243,3 +243,13 @@ def test_help_names_all_commands(run):
         assert f"{name} " in output
         assert command.help in output
         assert run(name, "--help")[0] == 0
+
+
+def test_a_reader_that_leaves_first():
+    command = [sys.executable, "-m", "se_keras", "list"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as program:
+        program.stdout.close()
+        errors = program.stderr.read()
+    assert program.returncode == 1
+    assert "Error" not in errors

@@ -9,6 +9,7 @@ import dataclasses
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 
@@ -27,8 +28,20 @@ def main(arguments: list[str] | None = None) -> None:
     # TensorFlow's kernels, which are not loaded yet, and TFDS tell of errors only.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("absl").setLevel(logging.ERROR)
-    with exit_on_usage_error(), _tidy_when_terminated():
+    with _leaving_with_the_reader(), exit_on_usage_error(), _tidy_when_terminated():
         COMMANDS[options.pop("command")].run(**options)
+
+
+@contextlib.contextmanager
+def _leaving_with_the_reader():
+    """Ends the program quietly when nobody reads its output, as after `| head`."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python writes what is left once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 @contextlib.contextmanager

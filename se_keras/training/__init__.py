@@ -1,7 +1,8 @@
 """Training runs: a recipe in, a folder with a trained and exported model out."""
 
 from se_keras.training.loop import Trainer
-from se_keras.training.recipe import RECIPES, Recipe, make_recipe, recipes_table
+from se_keras.training.recipe import Recipe
+from se_keras.training.recipes import RECIPES, make_recipe, recipes_table
 from se_keras.training.run import train
 from se_keras.training.settings import fields_of, read_config, write_config
 

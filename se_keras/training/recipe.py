@@ -1,27 +1,17 @@
-"""Everything that decides a training run, in one frozen record.
-
-References:
-    - [Hu et al. 2017](https://arxiv.org/abs/1709.01507), section 6.1, and their release
-      hujie-frank/SENet: `paper` and `caffe_release`.
-    - [He et al. 2015](https://arxiv.org/abs/1512.03385), section 4.2: `paper_cifar`.
-    - [Wightman et al. 2021, ResNet strikes back](https://arxiv.org/abs/2110.00476),
-      table 2, and timm, with which they trained: `rsb_a1`, `rsb_a2`, `rsb_a3`.
-"""
+"""Everything that decides a training run, in one frozen record."""
 
 import dataclasses
 import difflib
 import math
-import re
-from collections.abc import Mapping
+from collections.abc import Collection
 from itertools import pairwise
 
 from se_keras.data.augmentation import Augmentation
 from se_keras.data.bad_images import POLICIES
-from se_keras.errors import UsageError, as_usage_errors
+from se_keras.errors import UsageError
 from se_keras.models.preprocessing import INTERPOLATIONS
 from se_keras.training.losses import LOSSES
 from se_keras.training.optimizer import OPTIMIZERS
-from se_keras.training.settings import fields_of, flattened, replace_settings
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 STRATEGIES = ("auto", "mirrored", "multi_worker", "none", "tpu")
@@ -46,7 +36,12 @@ def _require(valid, expectation, name, value):
         raise UsageError(f"Expected {expectation} {name}. Received: {name}={value}")
 
 
-def _require_choice(name, value, choices):
+def require_choice(name: str, value: object, choices: Collection[str]) -> None:
+    """Refuses what is not among some names, and tells the nearest.
+
+    Raises:
+        UsageError: If `value` is not one of `choices`.
+    """
     if value not in choices:
         nearest = difflib.get_close_matches(str(value), choices, n=1)
         hint = f"Did you mean {nearest[0]}? " if nearest else ""
@@ -176,11 +171,11 @@ class Recipe:
 
     def __post_init__(self):
         for name, choices in CHOICES.items():
-            _require_choice(name, getattr(self, name), choices)
+            require_choice(name, getattr(self, name), choices)
         if self.interpolation is not None:
-            _require_choice("interpolation", self.interpolation, INTERPOLATIONS)
+            require_choice("interpolation", self.interpolation, INTERPOLATIONS)
         for export in self.exports:
-            _require_choice("exports", export, EXPORTS)
+            require_choice("exports", export, EXPORTS)
         for name in POSITIVE:
             value = getattr(self, name)
             _require(value is None or 0 < value < math.inf, "a positive", name, value)
@@ -245,219 +240,3 @@ SHARES = {
     "evaluation_crop": 1,
     "layer_decay": 1,
 }
-
-# The paper, section 6.1; Goyal et al. 2017 for the batch of 1024 on many devices.
-_PAPER = Recipe(
-    dataset="imagenet2012",
-    model="se_resnet50",
-    epochs=100,
-    batch_size=1024,
-    image_size=224,
-    learning_rate=0.6,
-    boundaries=(30, 60, 90),
-)
-
-# The networks that were released, trained on 4 times fewer images a step.
-_CAFFE_RELEASE = dataclasses.replace(
-    _PAPER,
-    model="se_resnet50_caffe",
-    batch_size=256,
-    learning_rate=0.1,
-    augmentation=Augmentation(rotation=10, jitter=20),
-)
-
-# He et al. 2015, section 4.2, which the paper's section 5.1 follows: 64,000 steps.
-_PAPER_CIFAR = dataclasses.replace(
-    _PAPER,
-    dataset="cifar10",
-    model="se_resnet110",
-    epochs=164,
-    batch_size=128,
-    image_size=32,
-    learning_rate=0.1,
-    boundaries=(82, 123),
-    warmup_epochs=1,
-    augmentation=Augmentation(crop="padded", padding=4, flip=True),
-)
-
-# Wightman et al. 2021, table 2. timm's LAMB clips the gradient's norm to 1 by default,
-# and scales the rate of LAMB with the square root of the batch, as its authors do.
-_RSB_A2 = Recipe(
-    dataset="imagenet2012",
-    model="se_resnet50",
-    epochs=300,
-    batch_size=2048,
-    image_size=224,
-    evaluation_crop=0.95,
-    interpolation="bicubic",
-    optimizer="lamb",
-    learning_rate=5e-3,
-    rate_scaling="square_root",
-    schedule="cosine",
-    warmup_epochs=5,
-    weight_decay=0.02,
-    clip_norm=1.0,
-    loss="binary_cross_entropy",
-    target_threshold=0.2,
-    drop_path=0.05,
-    augmentation=Augmentation(
-        operations=2,
-        magnitude=7,
-        magnitude_std=0.5,
-        mixup=0.1,
-        cutmix=1.0,
-        repeats=3,
-    ),
-)
-_RSB_A1 = dataclasses.replace(
-    _RSB_A2,
-    epochs=600,
-    weight_decay=0.01,
-    label_smoothing=0.1,
-    target_threshold=None,
-    augmentation=dataclasses.replace(_RSB_A2.augmentation, mixup=0.2),
-)
-_RSB_A3 = dataclasses.replace(
-    _RSB_A2,
-    epochs=100,
-    image_size=160,
-    evaluation_size=224,
-    learning_rate=8e-3,
-    drop_path=0.0,
-    augmentation=dataclasses.replace(_RSB_A2.augmentation, magnitude=6, repeats=1),
-)
-
-# Some thousands of images of one's own: a small rate, and smaller far from the new
-# classifier, which is trained alone first.
-_FINETUNE = Recipe(
-    dataset="oxford_flowers102",
-    model="se_resnet50",
-    weights="timm/seresnet50.a1_in1k",
-    epochs=20,
-    batch_size=64,
-    image_size=224,
-    learning_rate=0.01,
-    schedule="cosine",
-    warmup_epochs=1,
-    freeze_epochs=2,
-    layer_decay=0.7,
-    label_smoothing=0.1,
-    augmentation=Augmentation(area=(0.25, 1.0)),
-)
-
-# The embedded digits in minutes on a CPU. A mirrored digit is no digit: no flip.
-_SAMPLE = dataclasses.replace(
-    _PAPER_CIFAR,
-    dataset="digits",
-    model="se_resnet20",
-    epochs=12,
-    batch_size=64,
-    image_size=24,
-    learning_rate=0.1,
-    schedule="cosine",
-    boundaries=(),
-    augmentation=Augmentation(crop="padded", padding=2, flip=False),
-)
-
-RECIPES = {
-    "paper": _PAPER,
-    "paper_cifar": _PAPER_CIFAR,
-    "caffe_release": _CAFFE_RELEASE,
-    "rsb_a1": _RSB_A1,
-    "rsb_a2": _RSB_A2,
-    "rsb_a3": _RSB_A3,
-    "finetune": _FINETUNE,
-    "sample": _SAMPLE,
-}
-
-# Data sets of small images; all others train with "paper".
-_DATASET_RECIPES = {
-    "digits": "sample",
-    "cifar10": "paper_cifar",
-    "cifar100": "paper_cifar",
-    "fashion_mnist": "paper_cifar",
-    "mnist": "paper_cifar",
-}
-
-
-def make_recipe(
-    name: str | None = None, config: Mapping[str, object] | None = None, **overrides
-) -> Recipe:
-    """Returns a recipe of the table with some fields replaced.
-
-    A batch that is changed without the rate changes the rate too, as the recipe's
-    `rate_scaling` says.
-
-    Args:
-        name: A name in `RECIPES`. Defaults to what `config` says under `recipe`, or to
-            the one for the data set: `"sample"` for the embedded digits,
-            `"paper_cifar"` for small images, `"finetune"` with `weights`, else
-            `"paper"`.
-        config: Fields of the recipe, as `read_config` reads them from a YAML file.
-        **overrides: Fields of `Recipe`, which win over those of `config`. Those of the
-            augmentation may be given as `**{"augmentation.padding": 2}`. Values may be
-            text. Those that are `None` keep the recipe's value.
-
-    Raises:
-        UsageError: On an unknown name, field or value.
-
-    Example:
-
-    >>> make_recipe(dataset="imagenet2012", epochs=30).learning_rate
-    0.6
-    >>> make_recipe("paper", batch_size=512).learning_rate
-    0.3
-    """
-    config = dict(config or {})
-    overrides = {k: v for k, v in overrides.items() if v is not None}
-    given = config | overrides
-    name = name or config.get("recipe") or _recipe_of(given)
-    config.pop("recipe", None)
-    _require_choice("recipe", name, RECIPES)
-    recipe = RECIPES[name]
-    for settings in (config, overrides):
-        recipe = _replace(recipe, settings)
-    return recipe
-
-
-def recipes_table() -> str:
-    """Returns a Markdown table of the recipes: the fields that are not all alike."""
-    columns = {name: flattened(recipe) for name, recipe in RECIPES.items()}
-    rows = [["", *columns]]
-    for field in fields_of(Recipe):
-        values = [column[field] for column in columns.values()]
-        if any(value != values[0] for value in values):
-            rows.append([field, *map(_cell, values)])
-    rows.insert(1, ["---"] * len(rows[0]))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _cell(value) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(_cell, value))
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "" if value is None else str(value)
-
-
-def _recipe_of(given) -> str:
-    if given.get("weights"):
-        return "finetune"
-    # TFDS names may carry a config and a version: NAME/CONFIG:VERSION.
-    dataset = re.split("[/:]", str(given.get("dataset", "digits")))[0]
-    return _DATASET_RECIPES.get(dataset, "paper")
-
-
-def _replace(recipe: Recipe, settings: Mapping[str, object]) -> Recipe:
-    """Replaces fields; the rate follows the batch, unless it is given."""
-    with as_usage_errors(ValueError):
-        changed = replace_settings(recipe, settings)
-    if "learning_rate" in settings or changed.batch_size == recipe.batch_size:
-        return changed
-    factor = changed.batch_size / recipe.batch_size
-    power = RATE_SCALINGS[changed.rate_scaling]
-    return dataclasses.replace(
-        changed, learning_rate=recipe.learning_rate * factor**power
-    )

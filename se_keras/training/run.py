@@ -1,92 +1,32 @@
-"""The run itself: data, model, loop, checkpoints, evaluation, exports, report."""
+"""The run itself: loop, checkpoints, evaluation, report."""
 
-import contextlib
 import dataclasses
-import pathlib
 import time
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from se_keras import export
-from se_keras.data import (
-    BadImages,
-    ImageSource,
-    evaluation_batches,
-    naming_bad_images,
-    open_source,
-    training_batches,
-)
-from se_keras.data.embedded import NAME as EMBEDDED
-from se_keras.errors import (
-    AbandonedError,
-    InterruptionError,
-    UsageError,
-    as_usage_errors,
-)
-from se_keras.files import replacing, write_json
-from se_keras.models import Preprocessing, create_model
-from se_keras.models.registry import lookup
+from se_keras.data import naming_bad_images, training_batches
+from se_keras.errors import AbandonedError, InterruptionError, as_usage_errors
+from se_keras.files import write_json
+from se_keras.training import results
 from se_keras.training.checkpoints import CheckpointRun, Checkpoints, storage_errors
-from se_keras.training.finetune import FreezeBackbone, layer_rates, preprocessing_of
+from se_keras.training.finetune import FreezeBackbone, layer_rates
 from se_keras.training.loop import Progress, Trainer
 from se_keras.training.monitoring import AugmentedImages, GateHistograms, Speed
 from se_keras.training.optimizer import l2_penalty, make_optimizer
-from se_keras.training.plots import plot_curves
+from se_keras.training.prepared import prepare
 from se_keras.training.recipe import Recipe
 from se_keras.training.signals import leave_at_once, on_signals
 from se_keras.training.strategy import (
-    Worker,
-    check_batch_size,
     make_strategy,
     naming_lost_workers,
     share_record,
     share_state,
     total,
-    worker_of,
 )
-from se_keras.training.workdir import MetricsFile, WorkDir, versions
-
-VERIFICATION_IMAGES = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class _Run:
-    """What a run needs, checked before anything long starts."""
-
-    recipe: Recipe
-    strategy: tf.distribute.Strategy
-    worker: Worker
-    source: ImageSource
-    record: Preprocessing
-    workdir: WorkDir | None  # the chief's alone
-    skipped: BadImages = dataclasses.field(default_factory=BadImages)
-    started: float = dataclasses.field(default_factory=time.monotonic)
-
-    @property
-    def path(self) -> pathlib.Path | None:
-        return self.workdir and self.workdir.path
-
-    def open_workdir(self):
-        return self.workdir.open() if self.workdir else contextlib.nullcontext()
-
-    @property
-    def shard(self) -> tuple[int, int]:
-        return self.worker.index, self.worker.count
-
-    @property
-    def evaluation_record(self) -> Preprocessing:
-        """What evaluation and inference expect, which may be of another size."""
-        size = self.recipe.evaluation_size
-        if size is None:
-            return self.record
-        return self.record.with_input(size, size, self.record.channels)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        train_images = self.source.num_examples(self.source.train_split)
-        return train_images // self.recipe.batch_size
+from se_keras.training.workdir import MetricsFile, versions
 
 
 def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dict:
@@ -115,7 +55,7 @@ def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dic
         recipe.strategy, recipe.workers, recipe.worker_index
     )
     with on_signals(leave_at_once), naming_lost_workers(strategy):
-        run = _prepare(recipe, strategy)
+        run = prepare(recipe, strategy)
         # Before the work directory is opened: a recipe may ask what a network cannot
         # do, or for weights that are not its own.
         trainer = _trainer(run)
@@ -126,16 +66,16 @@ def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dic
 def _train(run, trainer):
     recipe = run.recipe
     if run.worker.is_chief:
-        _introduce(run)
+        results.introduce(run)
     with naming_bad_images(run.source):
         training_seconds = _fit(run, trainer)
-        evaluation = trainer.evaluate(_evaluation_data(run))
+        evaluation = trainer.evaluate(run.evaluation_batches())
     skipped = total(run.strategy, len(run.skipped))
     if not run.worker.is_chief:
         # The chief's exports take a while, in which this worker must not be missed.
         return share_record(run.strategy)
-    network = _inference_network(run, trainer.evaluated)
-    exports = _export(run, network)
+    network = results.save_network(run, trainer.evaluated)
+    exports = results.export_network(run, network)
 
     images = recipe.epochs * run.steps_per_epoch * recipe.batch_size
     report = {
@@ -153,54 +93,11 @@ def _train(run, trainer):
         "versions": versions(),
     }
     write_json(run.path / "report.json", report)
-    _plot(run, report)
-    _summarise(run, report)
+    results.plot(run, report)
+    results.summarise(run, report)
     if run.worker.count > 1:
         share_record(run.strategy, report)
     return report
-
-
-def _prepare(recipe, strategy):
-    """Checks all input: model, strategy, batch, work directory, data set."""
-    with as_usage_errors(ValueError):
-        entry = lookup(recipe.model)
-    worker = worker_of(strategy)
-    check_batch_size(recipe.batch_size, strategy, recipe.gradient_accumulation)
-    workdir = None
-    if worker.is_chief:
-        path = recipe.workdir or f"runs/{recipe.dataset}-{recipe.model}"
-        workdir = WorkDir(path, recipe)
-    # Last of the checks, since it may download and prepare.
-    source = _open_source(recipe, strategy, worker)
-    record = _record(recipe, entry, source)
-    run = _Run(recipe, strategy, worker, source, record, workdir)
-    if run.steps_per_epoch == 0:
-        images = source.num_examples(source.train_split)
-        raise UsageError(
-            f"Expected a batch_size of at most {images}, the training images. "
-            f"Received: batch_size={recipe.batch_size}"
-        )
-    return run
-
-
-def _open_source(recipe, strategy, worker):
-    """Opens the data set; the chief first, which may have to prepare it."""
-    if not worker.is_chief:
-        share_record(strategy)
-    source = open_source(recipe.dataset, recipe.data_dir)
-    if worker.is_chief and worker.count > 1:
-        share_record(strategy, {})
-    return source
-
-
-def _record(recipe, entry, source):
-    """Returns what the network expects, as its weights and the recipe say."""
-    record = preprocessing_of(
-        entry, recipe.weights, recipe.image_size, source.image_shape[2]
-    )
-    changes = {"crop": recipe.evaluation_crop, "interpolation": recipe.interpolation}
-    changes = {name: value for name, value in changes.items() if value is not None}
-    return dataclasses.replace(record, **changes)
 
 
 def _trainer(run):
@@ -236,8 +133,7 @@ def _create_trained(run, weights=None):
     recipe = run.recipe
     same_size = run.record.size == run.evaluation_record.size
     with as_usage_errors(ValueError):
-        model = _create(
-            run,
+        model = run.create_model(
             run.record.size if same_size else (None, None),
             weights=weights,
             drop_path=recipe.drop_path,
@@ -249,26 +145,6 @@ def _create_trained(run, weights=None):
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True
     return model
-
-
-def _create(run, size, **kwargs):
-    return create_model(
-        run.recipe.model,
-        input_shape=(*size, run.record.channels),
-        classes=len(run.source.class_names),
-        **kwargs,
-    )
-
-
-def _evaluation_data(run):
-    return evaluation_batches(
-        run.source,
-        run.evaluation_record,
-        batch_size=run.recipe.batch_size,
-        on_bad_image=run.recipe.on_bad_image,
-        bad_images=run.skipped,
-        shard=run.shard,
-    )
 
 
 def _fit(run, trainer):
@@ -311,7 +187,7 @@ def _fit(run, trainer):
         with on_signals(stop):
             trainer.fit(
                 training_data,
-                _evaluation_data(run),
+                run.evaluation_batches(),
                 steps_per_epoch=run.steps_per_epoch,
                 epochs=recipe.epochs,
                 progress=trainer.progress,
@@ -373,7 +249,7 @@ def _views(run, trainer, training_data):
         return next(iter(training_data(0, 0)))[0]
 
     def evaluation_images():
-        return next(iter(_evaluation_data(run)))[0]
+        return next(iter(run.evaluation_batches()))[0]
 
     return [
         keras.callbacks.TensorBoard(
@@ -382,102 +258,3 @@ def _views(run, trainer, training_data):
         AugmentedImages(folder, training_images, run.record),
         GateHistograms(folder, trainer.evaluated, evaluation_images),
     ]
-
-
-def _plot(run, report):
-    """Draws the curves; a run does not fail at its end for want of a plot."""
-    try:
-        plot_curves(
-            run.path / MetricsFile.NAME,
-            run.path / "curves.png",
-            title=f"{report['model']} on {report['dataset']}",
-        )
-    except (ImportError, FileNotFoundError) as error:
-        print(f"No curves.png: {error}.")
-
-
-def _inference_network(run, trained):
-    """Returns the trained network in float32 with softmax, and saves it."""
-    network = _create(run, run.evaluation_record.size, dtype="float32")
-    network.set_weights(trained.get_weights())
-    network.preprocessing = run.evaluation_record
-    network.class_names = run.source.class_names
-    with replacing(run.path / "model.keras") as path:
-        network.save(path)
-    return network
-
-
-def _export(run, network):
-    """Writes and verifies the exports of the recipe; returns their reports."""
-    # The exports take pixels, so that a phone cannot normalise differently.
-    pixels = _verification_pixels(run)
-    writers = {
-        "saved_model": (export.saved_model, "saved_model"),
-        "tflite": (export.tflite, "model.tflite"),
-    }
-    reports = {}
-    for name in run.recipe.exports:
-        write, file = writers[name]
-        print(f"Exporting and verifying {file} ...", flush=True)
-        reports[name] = write(
-            network,
-            run.path / file,
-            include_preprocessing=True,
-            images=pixels,
-            overwrite=True,
-        )
-    return reports
-
-
-def _verification_pixels(run):
-    """Returns some evaluation images as pixels."""
-    batches = evaluation_batches(
-        run.source,
-        run.evaluation_record,
-        batch_size=1,
-        on_bad_image=run.recipe.on_bad_image,
-    )
-    images = [image[0] for image, _, _ in batches.take(VERIFICATION_IMAGES)]
-    return (np.stack(images) - run.record.offset) / run.record.scale
-
-
-def _introduce(run):
-    recipe, source = run.recipe, run.source
-    train_images = source.num_examples(source.train_split)
-    print(
-        f"Training {recipe.model} on {recipe.dataset}: {train_images} images of "
-        f"{len(source.class_names)} classes at {recipe.image_size} x "
-        f"{recipe.image_size}, {recipe.epochs} epochs, "
-        f"{run.strategy.num_replicas_in_sync} replica(s), {recipe.precision}. "
-        f"Learning rate {recipe.learning_rate:.3g} for a batch of {recipe.batch_size}."
-    )
-    if recipe.dataset == EMBEDDED:
-        print(
-            "This is the embedded sample, scikit-learn's digits. For ImageNet:\n"
-            "  python examples/train_imagenet.py --dataset=imagenet2012 "
-            "--data_dir=TFDS_FOLDER"
-        )
-    print(f"Work directory: {run.path}", flush=True)
-
-
-def _summarise(run, report):
-    path = run.path
-    print(
-        f"\n{report['evaluation_split']} accuracy: {report['accuracy']:.2%} of "
-        f"{report['examples']} images ({report['seconds']:.0f} s in all)"
-    )
-    if report["bad_images"]:
-        names = ", ".join(run.skipped.names[:5])
-        print(f"Skipped {report['bad_images']} bad images: {names} ...")
-    files = {"model.keras": pathlib.Path(path / "model.keras")}
-    print(f"  {files['model.keras']}")
-    for name, exported in report["exports"].items():
-        print(
-            f"  {exported['path']}  {exported['bytes'] / 2**20:.2f} MiB, differs from "
-            f"Keras by {exported['largest_difference']:.1e} of the largest output, "
-            f"same top-1 on {exported['top1_agreement']:.0%} of "
-            f"{exported['images']} images ({name})"
-        )
-    print(f"  {path / 'report.json'}, metrics.csv, curves.png, tensorboard/")
-    model = path / ("model.tflite" if "tflite" in report["exports"] else "model.keras")
-    print(f"Next: python examples/classify_image.py --model={model} IMAGE...")
