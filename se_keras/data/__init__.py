@@ -7,7 +7,7 @@ import importlib
 _MODULES = {
     "Augmentation": "augmentation",
     "BadImages": "bad_images",
-    "ImageSource": "sources",
+    "ImageSource": "image_source",
     "evaluation_batches": "pipeline",
     "naming_bad_images": "bad_images",
     "open_source": "sources",

@@ -6,8 +6,8 @@ import re
 import numpy as np
 import tensorflow as tf
 
+from se_keras.data.image_source import ImageSource
 from se_keras.data.images import decode_whole
-from se_keras.data.sources import ImageSource
 from se_keras.errors import UsageError
 
 # What a pipeline may do about them.

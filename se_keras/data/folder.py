@@ -9,9 +9,10 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from se_keras.data.sources import EVALUATION_SPLITS, ImageSource
+from se_keras.data.image_source import EVALUATION_SPLITS, ImageSource
 from se_keras.errors import UsageError
 
+FOLDER = "folder:"  # before the path, where data sets have names
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 TRAIN = "train"
 # Names of the sub-folder with the evaluation images, and of the split.

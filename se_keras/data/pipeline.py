@@ -19,10 +19,10 @@ from se_keras.data.bad_images import (
     replace_bad,
     require_good,
 )
+from se_keras.data.image_source import ImageSource
 from se_keras.data.images import centre_crop, decode_whole, fit_centre, normalize
 from se_keras.data.mixing import mix
 from se_keras.data.rand_augment import draw_operations, rand_augment
-from se_keras.data.sources import ImageSource
 from se_keras.errors import UsageError
 from se_keras.models.preprocessing import Preprocessing
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from se_keras.data.augmentation import Augmentation
 from se_keras.data.bad_images import BadImages, naming_bad_images
+from se_keras.data.image_source import ImageSource
 from se_keras.data.pipeline import training_batches
-from se_keras.data.sources import ImageSource
 from se_keras.errors import UsageError
 from se_keras.files import replacing
 from se_keras.models.preprocessing import Preprocessing

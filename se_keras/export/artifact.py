@@ -9,9 +9,9 @@ import numpy as np
 
 from se_keras.errors import UsageError, as_usage_errors
 from se_keras.export import quantize, runtime, verification
+from se_keras.export.attachment import attach
 from se_keras.export.formats import FORMATS
 from se_keras.export.images import calibration_images, some_images
-from se_keras.export.metadata import attach
 from se_keras.export.network import Exported, exported
 from se_keras.export.writers import tflite_writer
 from se_keras.files import expect_nothing, replacing, size_of

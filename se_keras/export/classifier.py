@@ -9,7 +9,8 @@ import numpy as np
 
 from se_keras.errors import UsageError
 from se_keras.export import runtime
-from se_keras.export.metadata import Metadata, read
+from se_keras.export.attachment import read
+from se_keras.export.metadata import Metadata
 from se_keras.models.preprocessing import Preprocessing
 
 

@@ -2,15 +2,14 @@
 
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import flatbuffers
 import numpy as np
 from flatbuffers.number_types import Int32Flags, Uint32Flags, Uint64Flags
 from flatbuffers.table import Table
 
-if TYPE_CHECKING:
-    from se_keras.export.metadata import Metadata
+from se_keras.export.metadata import Metadata
 
 LABELS_NAME = "labels.txt"
 
@@ -61,7 +60,7 @@ class _Record(NamedTuple):
     fields: dict
 
 
-def write_tflite_metadata(path: pathlib.Path, metadata: "Metadata") -> None:
+def write_tflite_metadata(path: pathlib.Path, metadata: Metadata) -> None:
     """Puts TFLite's own metadata into a model file, as the converter wrote it.
 
     The record tells the colour space, the normalisation and where the class names are:

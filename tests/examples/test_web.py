@@ -13,7 +13,8 @@ from PIL import Image
 
 from se_keras import create_model, export, fold
 from se_keras.data import read_image
-from se_keras.export.metadata import Metadata, attach
+from se_keras.export.attachment import attach
+from se_keras.export.metadata import Metadata
 from se_keras.export.network import with_preprocessing
 from se_keras.models import Preprocessing
 from tests.data.images import PHOTOS, encode

@@ -5,7 +5,7 @@ import pytest
 from se_keras import create_model, export
 from se_keras.errors import UsageError
 from se_keras.export import runtime, verification
-from se_keras.export.metadata import read
+from se_keras.export.attachment import read
 from se_keras.export.network import as_float32, inference_form
 from se_keras.export.verification import VerificationError
 from se_keras.layers import SqueezeExcite

@@ -10,7 +10,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from se_keras import SqueezeExcite, create_model, export
 from se_keras.errors import UsageError
 from se_keras.export import runtime
-from se_keras.export.metadata import read
+from se_keras.export.attachment import read
 
 SHAPE = (12, 10, 3)
 

@@ -12,7 +12,8 @@ from tensorflow.lite.tools import flatbuffer_utils
 
 from se_keras import export
 from se_keras.export import runtime
-from se_keras.export.metadata import Metadata, read
+from se_keras.export.attachment import read
+from se_keras.export.metadata import Metadata
 from se_keras.export.tflite_metadata import write_tflite_metadata
 from se_keras.layers import SqueezeExcite
 from se_keras.models import Preprocessing
