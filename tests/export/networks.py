@@ -23,7 +23,8 @@ from tests.models.test_every_network import NETWORKS, small
 from tests.models.tools import images, randomize
 
 IMAGES = 16
-GATES = 0.02  # how strongly they react, of the random weights
+# How strongly gates react, of the random weights; and where there are many of them.
+GATES, MANY_GATES, OF_MANY = 0.02, 50, 0.0005
 FORMS = {
     "TFLite": lambda model, path, x: export.tflite(
         model, path.with_suffix(".tflite"), images=x
@@ -41,11 +42,11 @@ def network(name):
     # Probabilities of random networks are 0 and 1.
     model.layers[-1].activation = keras.activations.linear
     # Gates that open and close at random multiply rounding by 30 in 50 layers.
-    for layer in model.layers:
-        if isinstance(layer, Gate):
-            for weight in layer.weights:
-                if weight.name == "kernel":
-                    weight.assign(weight * GATES)
+    gates = [layer for layer in model.layers if isinstance(layer, Gate)]
+    strength = GATES if len(gates) < MANY_GATES else OF_MANY
+    for weight in (weight for gate in gates for weight in gate.weights):
+        if weight.name == "kernel":
+            weight.assign(weight * strength)
     return model, images(IMAGES, *model.input_shape[1:]).clip(-1, 1)
 
 
