@@ -15,6 +15,7 @@ import tempfile
 import time
 
 import keras
+import numpy as np
 
 from se_keras import export
 from se_keras.export.verification import VerificationError
@@ -23,8 +24,8 @@ from tests.models.test_every_network import NETWORKS, small
 from tests.models.tools import images, randomize
 
 IMAGES = 16
-# How strongly gates react, of the random weights; and where there are many of them.
-GATES, MANY_GATES, OF_MANY = 0.02, 50, 0.0005
+GATES = 0.02  # how strongly they react, of the random weights
+MANY_GATES = 50
 FORMS = {
     "TFLite": lambda model, path, x: export.tflite(
         model, path.with_suffix(".tflite"), images=x
@@ -41,13 +42,28 @@ def network(name):
     model = randomize(small(name))
     # Probabilities of random networks are 0 and 1.
     model.layers[-1].activation = keras.activations.linear
+    x = images(IMAGES, *model.input_shape[1:]).clip(-1, 1)
     # Gates that open and close at random multiply rounding by 30 in 50 layers.
     gates = [layer for layer in model.layers if isinstance(layer, Gate)]
-    strength = GATES if len(gates) < MANY_GATES else OF_MANY
-    for weight in (weight for gate in gates for weight in gate.weights):
-        if weight.name == "kernel":
-            weight.assign(weight * strength)
-    return model, images(IMAGES, *model.input_shape[1:]).clip(-1, 1)
+    if len(gates) >= MANY_GATES:
+        see_ones(model, gates, x)
+        kernels = [gate.fc1.kernel for gate in gates]
+    else:
+        kernels = [w for gate in gates for w in gate.weights if w.name == "kernel"]
+    for kernel in kernels:
+        kernel.assign(kernel * GATES)
+    return model, x
+
+
+def see_ones(model, gates, x):
+    """Divides what gates take by its size: 1e15 at the end of 420 random layers."""
+    kernels = [gate.fc1.kernel.numpy() for gate in gates]
+    for gate in gates:
+        gate.fc1.kernel.assign(keras.ops.zeros_like(gate.fc1.kernel))
+    means = [keras.ops.mean(gate.input, (1, 2)) for gate in gates]
+    seen = keras.Model(model.inputs, means).predict(x, verbose=0)
+    for gate, kernel, values in zip(gates, kernels, seen, strict=True):
+        gate.fc1.kernel.assign(kernel / np.abs(values).mean())
 
 
 def reports(name):
