@@ -315,9 +315,15 @@ def _export(name, model, path, common, calibration=None, **own):
     with as_usage_errors(OSError), replacing(path, overwrite) as temporary:
         form.write(source.network, temporary, source.metadata, **own)
         attach(source.metadata, temporary)
+        try:
+            run = form.open(temporary)
+        except RuntimeError as error:
+            raise verification.VerificationError(
+                f"The exported model does not run: {error}"
+            ) from error
         report = verification.compare(
             source.reference,
-            form.open(temporary),
+            run,
             images,
             quantization=own.get("quantization"),
         )

@@ -341,6 +341,16 @@ def test_what_differs_gets_no_name(damage, there, write, tmp_path, monkeypatch):
     assert not there or mine.read_text() == there
 
 
+def test_a_file_that_its_runtime_refuses(tmp_path, monkeypatch):
+    def refuse(path):
+        raise RuntimeError("no such operation")
+
+    monkeypatch.setattr(runtime, "run_tflite", refuse)
+    with pytest.raises(VerificationError, match=r"does not run: no such operation"):
+        export.tflite(network(), tmp_path / "model.tflite")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_small_difference_is_reported(tmp_path, monkeypatch):
     original = runtime.run_saved_model
 
