@@ -18,7 +18,7 @@ from se_keras import training
 from se_keras.data.images import centre_crop
 from se_keras.errors import InterruptionError, UsageError
 from se_keras.export import load_classifier
-from se_keras.training import run
+from se_keras.training import results, run
 from se_keras.training.checkpoints import Checkpoints
 from se_keras.training.workdir import MetricsFile
 from tests.helpers import ROOT
@@ -176,7 +176,7 @@ def quick(monkeypatch):
     # There is nothing to see of it.
     monkeypatch.setattr(run.AugmentedImages, "on_epoch_begin", lambda *_: None)
     monkeypatch.setattr(run.GateHistograms, "on_epoch_end", lambda *_: None)
-    monkeypatch.setattr(run, "plot_curves", lambda *_, **__: None)
+    monkeypatch.setattr(results, "plot_curves", lambda *_, **__: None)
     return seen
 
 
@@ -191,7 +191,7 @@ def last_bias(workdir):
         (Checkpoints, "save"),
         (MetricsFile, "on_epoch_end"),
         (keras.callbacks.TensorBoard, "on_epoch_end"),
-        (run, "_inference_network"),
+        (results, "save_network"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
