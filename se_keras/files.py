@@ -35,16 +35,16 @@ def replacing(path: str | pathlib.Path, overwrite: bool = True):
         yield temporary
         if not temporary.exists():
             raise FileNotFoundError(f"Nothing was written to replace {final}")
+        flush(temporary)
         if not overwrite:
             expect_nothing(path)
-        if final.is_dir() or (final.exists() and temporary.is_dir()):
-            # Only a file can be replaced in one step, and only by a file.
-            os.replace(final, retired)
-        flush(temporary)
         try:
+            if final.is_dir() or (final.exists() and temporary.is_dir()):
+                # Only a file can be replaced in one step, and only by a file.
+                os.replace(final, retired)
             os.replace(temporary, final)
-        except OSError:
-            if retired.exists():
+        except BaseException:
+            if retired.exists() and not final.exists():
                 os.replace(retired, final)
             raise
     finally:

@@ -1,5 +1,6 @@
 import contextlib
 import json
+import os
 
 import pytest
 
@@ -54,6 +55,31 @@ def test_keeps_if_nothing_was_written(old, tmp_path):
     make(path, old, "old")
     with pytest.raises(FileNotFoundError), replacing(path):
         pass
+    assert content(path) == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+@pytest.mark.parametrize("old", KINDS)
+def test_keeps_if_the_last_step_fails(old, error, function, tmp_path, monkeypatch):
+    path = tmp_path / "model"
+    make(path, old, "old")
+    original, done = getattr(os, function), []
+
+    def fail(*arguments):
+        if arguments[-1] != path or done:
+            return original(*arguments)
+        done.append(arguments)
+        raise error
+
+    def fail_always(*_):
+        raise error
+
+    broken = fail if function == "replace" else fail_always
+    with contextlib.suppress(error), replacing(path) as temporary:
+        make(temporary, "folder", "new")
+        monkeypatch.setattr(os, function, broken)
     assert content(path) == "old"
     assert list(tmp_path.iterdir()) == [path]
 

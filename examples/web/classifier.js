@@ -18,7 +18,12 @@ export async function loadClassifier(bytes) {
   const model = await orRefused(() =>
     liteRt.loadAndCompile(bytes, { accelerator: "wasm" }),
   );
-  checkShape(model, metadata.preprocessing);
+  try {
+    checkInput(model, metadata);
+  } catch (error) {
+    model.delete();
+    throw error;
+  }
   return new Classifier(liteRt, model, metadata);
 }
 
@@ -73,7 +78,6 @@ class Classifier {
       outputs = await orRefused(() => this.#model.run([input]));
       return await outputs[0].data();
     } finally {
-      // Tensors lie in the memory of the WebAssembly module, which nothing collects.
       [input, ...outputs].forEach((tensor) => tensor.delete());
     }
   }
@@ -112,17 +116,27 @@ async function orRefused(task) {
   // what was in memory.
   const reason = logged[0] ?? error;
   if (reason) {
+    // What lies in the memory of the WebAssembly module nothing collects.
+    if (!error) [result].flat().forEach((each) => each.delete());
     throw new UsageError(`Expected a model that LiteRT.js runs. Received: ${reason}`);
   }
   return result;
 }
 
-function checkShape(model, { size, mean }) {
+function checkInput(model, { preprocessing: { size, mean }, normalizes }) {
   const expected = [1, ...size, mean.length].join(" x ");
-  const received = model.getInputDetails().map(({ shape }) => shape.join(" x "));
+  const inputs = model.getInputDetails();
+  const received = inputs.map(({ shape }) => shape.join(" x "));
   if (received.length !== 1 || received[0] !== expected) {
     throw new UsageError(
       `Expected a model of one image, ${expected}. Received: ${received.join(", ")}`,
+    );
+  }
+  if (inputs[0].dtype !== "float32" && !normalizes) {
+    // LiteRT.js doesn't tell the scale that normalised values have as integers.
+    throw new UsageError(
+      "Expected a quantised model that normalises its images " +
+        "(include_preprocessing=True). Received: one of normalised images",
     );
   }
 }

@@ -6,6 +6,7 @@ from typing import TypedDict, Unpack
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from se_keras.errors import UsageError, as_usage_errors
 from se_keras.export import quantize, runtime, verification
@@ -58,10 +59,10 @@ def saved_model(
 
     - `serve`, also `serving_default`: images `(n, height, width, channels)`, float32.
       Returns scores `(n, classes)`.
-    - `classify`, if the preprocessing is known: `encoded_images`, a string tensor
-      `(n,)` of JPEG, PNG, GIF or BMP files. They are decoded, resized, cropped and
-      normalised. Returns `classes` and `scores`, both `(n, classes)`, best first;
-      without class names their numbers.
+    - `classify`, if the preprocessing is known and the outputs are scores:
+      `encoded_images`, a string tensor `(n,)` of JPEG, PNG, GIF or BMP files. They are
+      decoded, resized, cropped and normalised. Returns `classes` and `scores`, both
+      `(n, classes)`, best first; without class names their numbers.
 
     Args:
         model: A Keras model of one image and one output, in any precision.
@@ -311,16 +312,13 @@ def _export(name, model, path, common, calibration=None, **own):
         images = calibration if images is None else images
     images = some_images(source, images)
 
-    # A folder that cannot be made, or a full disk.
-    with as_usage_errors(OSError), replacing(path, overwrite) as temporary:
+    # A folder that cannot be made, or a full disk, also as TensorFlow tells it.
+    unwritable = OSError, tf.errors.ResourceExhaustedError
+    with as_usage_errors(*unwritable), replacing(path, overwrite) as temporary:
         form.write(source.network, temporary, source.metadata, **own)
         attach(source.metadata, temporary)
-        try:
+        with verification.refusals():
             run = form.open(temporary)
-        except RuntimeError as error:
-            raise verification.VerificationError(
-                f"The exported model does not run: {error}"
-            ) from error
         report = verification.compare(
             source.reference,
             run,

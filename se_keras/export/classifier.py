@@ -95,7 +95,7 @@ def _open(path):
         return runtime.run_saved_model(path), read(path)
     if path.suffix == ".tflite":
         return runtime.run_tflite(path), read(path)
-    model = keras.models.load_model(path)
+    model = keras.models.load_model(path, compile=False)
     metadata = Metadata(
         getattr(model, "class_names", None),
         getattr(model, "preprocessing", None),

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 
 from se_keras.errors import UsageError
-from se_keras.export import artifact
+from se_keras.export import artifact, runtime
 from se_keras.export.formats import FORMATS
-from se_keras.files import locked, replacing, write_json
+from se_keras.files import expect_nothing, locked, replacing, write_json
 
 REPORT = "report.json"
 
@@ -49,7 +49,8 @@ def export_files(
         what it had of other files.
 
     Raises:
-        UsageError: As the exports; before anything is written if a format is unknown.
+        UsageError: As the exports; before anything is written if a format is unknown,
+            none has an option that is given, a package is missing or a file is there.
     """
     folder = pathlib.Path(folder)
     unknown = [name for name in formats if name not in FORMATS]
@@ -60,16 +61,31 @@ def export_files(
     for above in (folder, *folder.parents):
         if above.exists() and not above.is_dir():
             raise UsageError(f"Expected a folder. Received: {above}, which is a file")
-    if quantization is not None and "tflite" not in formats:
-        raise UsageError(
-            "Expected the format tflite with a quantization. "
-            f"Received: {', '.join(formats)!r}, quantization={quantization!r}"
-        )
+    options = {
+        "quantization": quantization,
+        "dynamic_batch": dynamic_batch,
+        "frozen": frozen,
+    }
+    for option, value in options.items():
+        takers = [name for name in FORMATS if option in FORMATS[name].options]
+        if value is not None and not set(takers) & set(formats):
+            raise UsageError(
+                f"Expected {option} with a format that has it ({', '.join(takers)}). "
+                f"Received: {', '.join(formats)!r}, {option}={value!r}"
+            )
     if debug and quantization != "int8":
         raise UsageError(
             "Expected quantization='int8' to be debugged. "
             f"Received: quantization={quantization!r}"
         )
+    paths = {
+        name: folder / _file_name(model.name, name, quantization)
+        for name in dict.fromkeys(formats)
+    }
+    for name, path in paths.items():
+        runtime.require(*FORMATS[name].packages)
+        if not common.get("overwrite"):
+            expect_nothing(path)
     _read_report(folder / REPORT)
     # Batches may come only once, and each file needs them.
     calibration = _kept(calibration)
@@ -77,20 +93,14 @@ def export_files(
         common["images"] = _kept(common["images"])
     if calibration is not None:
         common = {"images": calibration, **common}
-    options = {
-        "quantization": quantization,
-        "calibration": calibration,
-        "dynamic_batch": dynamic_batch,
-        "frozen": frozen,
-    }
+    options["calibration"] = calibration
     reports = {}
-    for name in dict.fromkeys(formats):
+    for name, path in paths.items():
         own = {
             option: value
             for option, value in options.items()
             if option in FORMATS[name].options and value is not None
         }
-        path = folder / _file_name(model.name, name, own.get("quantization"))
         print(f"Exporting and verifying {path} ...", flush=True)
         reports[path.name] = getattr(artifact, name)(model, path, **own, **common)
         _add_to_report(folder / REPORT, {path.name: reports[path.name]})
@@ -108,7 +118,8 @@ def _kept(images):
 
 
 def _file_name(model, name, quantization):
-    stem = f"{model}_{quantization}" if quantization else model
+    has_choice = quantization and "quantization" in FORMATS[name].options
+    stem = f"{model}_{quantization}" if has_choice else model
     return f"{stem}{FORMATS[name].suffix or f'_{name}'}"
 
 

@@ -9,7 +9,7 @@ import keras
 from se_keras.errors import UsageError
 from se_keras.export.metadata import Metadata
 from se_keras.graph import fold
-from se_keras.graph.rewrite import Graph
+from se_keras.graph.rewrite import Graph, copy_state
 from se_keras.models.image_model import ImageModel
 from se_keras.models.preprocessing import Preprocessing
 from se_keras.models.registry import list_models, lookup
@@ -54,7 +54,7 @@ def exported(
     """
     _check(model)
     network = _of_one_tensor(as_float32(model))
-    record = preprocessing or getattr(model, "preprocessing", None)
+    record = preprocessing or _preprocessing_of(model)
     if input_size is not None:
         network = _with_input_size(network, _height_and_width(input_size))
     height, width, channels = network.inputs[0].shape[1:]
@@ -63,7 +63,12 @@ def exported(
             "Expected a model whose input has a known height and width, or input_size. "
             f"Received: input_shape={network.inputs[0].shape}"
         )
-    if record is not None and record.channels == channels:
+    if record is not None:
+        if record.channels != channels:
+            raise UsageError(
+                f"Expected a preprocessing of images with {channels} channels, the "
+                f"last axis of the model's input. Received: {record}"
+            )
         record = record.with_input(height, width, channels)
     metadata = Metadata(
         class_names=_names(model, class_names),
@@ -76,11 +81,6 @@ def exported(
             raise UsageError(
                 "include_preprocessing=True needs to know what the model expects: give "
                 "preprocessing=Preprocessing(...). Received: preprocessing=None"
-            )
-        if record.channels != channels:
-            raise UsageError(
-                f"Expected a preprocessing of images with {channels} channels, the "
-                f"last axis of the model's input. Received: {record}"
             )
         network = with_preprocessing(network, record)
         folded = with_preprocessing(folded, record)
@@ -104,6 +104,20 @@ def _check(model):
             "Expected a model of floating-point images (height, width, channels). "
             f"Received: an input of shape {tensor.shape[1:]} and dtype {tensor.dtype}"
         )
+
+
+def _preprocessing_of(model):
+    """Returns what a model says that it expects, unless its input is another now."""
+    record = getattr(model, "preprocessing", None)
+    shape = model.inputs[0].shape
+    if record is None or record.channels == shape[-1]:
+        return record
+    if record.channels == shape[1]:
+        raise UsageError(
+            "Expected a model of data_format='channels_last'. Received: a model of "
+            f"images of shape {shape[1:]}"
+        )
+    return None
 
 
 def _of_one_tensor(network):
@@ -148,12 +162,21 @@ def as_float32(model: keras.Model) -> keras.Model:
 
     Args:
         model: A model that Keras can serialise.
+
+    Raises:
+        UsageError: If it is of another precision and Keras cannot make it again.
     """
     config = keras.saving.serialize_keras_object(model)
     if set(_dtypes(config)) <= {"float32"}:
         return model
-    copy = keras.saving.deserialize_keras_object(_with_float32(config))
-    copy.set_weights(model.get_weights())
+    try:
+        copy = keras.saving.deserialize_keras_object(_with_float32(config))
+        copy_state(model, copy)
+    except (TypeError, ValueError) as error:  # a class that is not registered, a lambda
+        raise UsageError(
+            "Expected a model that computes in float32, or one that Keras can make "
+            f"again in it. Received: {model.name!r} ({str(error).splitlines()[0]})"
+        ) from error
     return copy
 
 
@@ -249,6 +272,9 @@ def with_preprocessing(model: keras.Model, record: Preprocessing) -> keras.Model
     (shape,) = [tensor.shape for tensor in model.inputs]
     pixels = keras.Input(shape[1:], name="pixels")
     normalize = keras.layers.Rescaling(
-        record.scale.tolist(), record.offset.tolist(), name="normalize"
+        record.scale.tolist(),
+        record.offset.tolist(),
+        dtype="float32",  # whatever Keras makes layers of now
+        name="normalize",
     )
     return keras.Model(pixels, model(normalize(pixels)), name=f"{model.name}_of_pixels")

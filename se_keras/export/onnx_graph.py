@@ -99,29 +99,43 @@ def _merge_padding(model):
             or pad.op_type != "Pad"
             or consumers[pad.output[0]] > 1
             or getattr(nodes.get(pad.input[0]), "op_type", "") != "Relu"
-            or len(pad.input) < 2
-            or pad.input[1] not in constants
-            or any(constants.get(name, 0).any() for name in pad.input[2:3])
+            or not _pads_with_zeros(pad, constants)
         ):
             continue
         margin = constants[pad.input[1]].reshape(2, -1)
-        attributes = {
-            a.name: onnx.helper.get_attribute_value(a) for a in pool.attribute
-        }
+        attributes = _attributes(pool)
         automatic = attributes.get("auto_pad", b"NOTSET")
         if margin[:, :2].any() or automatic not in (b"NOTSET", b"VALID"):
             continue
-        own = np.array(attributes.get("pads", margin[:, 2:].ravel() * 0))
+        pads = np.add(attributes.get("pads", 0), margin[:, 2:].ravel())
+        if (pads.reshape(2, -1) >= attributes["kernel_shape"]).any():
+            continue  # ONNX has no pool of the margin alone
         kept = [a for a in pool.attribute if a.name not in ("auto_pad", "pads")]
-        pads = onnx.helper.make_attribute(
-            "pads", (own + margin[:, 2:].ravel()).tolist()
-        )
+        pads = onnx.helper.make_attribute("pads", pads.tolist())
         _replace(pool.attribute, [*kept, pads])
         pool.input[0] = pad.input[0]
         merged.append(pad.output[0])
     _replace(
         model.graph.node, [n for n in model.graph.node if n.output[0] not in merged]
     )
+
+
+def _pads_with_zeros(pad, constants) -> bool:
+    """Returns whether a node puts a known margin of zeros around all axes."""
+    _, amounts, value, axes = [*pad.input, "", "", ""][:4]
+    return (
+        _attributes(pad).get("mode", b"constant") == b"constant"
+        and amounts in constants
+        and (not value or (value in constants and not constants[value].any()))
+        and not axes
+    )
+
+
+def _attributes(node) -> dict:
+    """Returns the attributes of a node by name."""
+    import onnx
+
+    return {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
 
 
 def _constants(model) -> dict:

@@ -35,7 +35,7 @@ def run_saved_model(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def run_tflite(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns a callable of a batch of images that runs a TFLite file on each.
+    """Returns a callable of a batch of images that runs a TFLite file.
 
     Images are given as the float model takes them, also to a file of integers.
     """
@@ -47,14 +47,15 @@ def run_tflite(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
     )
 
     def run(images):
-        scores = []
-        for image in np.asarray(images, "float32"):
-            interpreter.set_tensor(source["index"], _to_tensor(image[None], source))
-            interpreter.invoke()
-            scores.append(interpreter.get_tensor(target["index"])[0])
-        return np.stack(scores)
+        images = np.asarray(images, "float32")
+        if len(images) != interpreter.get_input_details()[0]["shape"][0]:
+            interpreter.resize_tensor_input(source["index"], images.shape)
+            interpreter.allocate_tensors()
+        interpreter.set_tensor(source["index"], _to_tensor(images, source))
+        interpreter.invoke()
+        return interpreter.get_tensor(target["index"])
 
-    return run
+    return run if source["shape_signature"][0] == -1 else _one_by_one(run)
 
 
 def describe_tflite(path: pathlib.Path) -> dict[str, int]:

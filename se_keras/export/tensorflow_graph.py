@@ -32,6 +32,7 @@ def gates_first(graph: tf.compat.v1.GraphDef) -> int:
             # Not an edge to the convolution itself: TensorFlow would not make bias and
             # rectifier part of it.
             wait = graph.node.add(name=f"{convolution.name}/wait", op="Identity")
+            nodes[wait.name] = wait
             wait.attr["T"].CopyFrom(convolution.attr["T"])
             wait.input.extend([convolution.input[0], f"^{_name(gate)}"])
             convolution.input[0] = wait.name

@@ -1,5 +1,6 @@
 """Comparing an exported model with the Keras model."""
 
+import contextlib
 import statistics
 import time
 from collections.abc import Callable
@@ -13,10 +14,20 @@ import numpy as np
 LARGEST = 1e-4
 ROOT_MEAN_SQUARE = {"float16": 0.02, "dynamic": 0.2, "int8": 0.3}
 RUNS = 10
+BATCH = 32  # images at once; maps of hundreds would fill the memory
 
 
 class VerificationError(RuntimeError):
     """An exported model computes something else than the Keras model."""
+
+
+@contextlib.contextmanager
+def refusals():
+    """Turns what a runtime raises, each its own, into `VerificationError`."""
+    try:
+        yield
+    except Exception as error:
+        raise VerificationError(f"The exported model does not run: {error}") from error
 
 
 def compare(
@@ -34,11 +45,17 @@ def compare(
         quantization: How the exported model was quantized.
 
     Raises:
-        VerificationError: If it differs by more than rounding explains.
+        VerificationError: If it does not run, or differs by more than rounding
+            explains.
     """
     # In float64: the squares of small scores are 0 in float32.
-    expected = np.asarray(reference.predict(images, verbose=0), "float64")
-    received = np.asarray(run(images), "float64")
+    expected = np.asarray(
+        reference.predict(images, batch_size=BATCH, verbose=0), "float64"
+    )
+    batches = range(0, len(images), BATCH)
+    with refusals():
+        parts = [np.asarray(run(images[i : i + BATCH]), "float64") for i in batches]
+    received = np.concatenate(parts)
     if received.shape != expected.shape:
         raise VerificationError(
             f"The exported model returns {received.shape}, the Keras model "

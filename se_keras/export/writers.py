@@ -65,7 +65,7 @@ def write_saved_model(
     module = tf.Module()
     module.serve = _gates_first(tf.function(serve, [images]))
     signatures = {"serving_default": module.serve}
-    if metadata.preprocessing is not None:
+    if metadata.preprocessing is not None and len(network.outputs[0].shape) == 2:
         module.classify = tf.function(
             _of_encoded_images(module.serve, metadata),
             [tf.TensorSpec((None,), tf.string, name="encoded_images")],

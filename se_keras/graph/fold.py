@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from se_keras.graph.rewrite import Graph, Ref
-from se_keras.layers import PadChannels, SqueezeExcite
+from se_keras.graph.rewrite import Graph, Ref, is_functional
+from se_keras.layers import BatchNormalization, PadChannels, SqueezeExcite
 
 # Layers that are linear in their input, with the axis of the kernel that their outputs
 # have, by the attribute that holds the kernel.
@@ -31,6 +31,7 @@ def fold(model: keras.Model, name: str | None = None) -> keras.Model:
     - A shortcut that takes each n-th position and appends zero channels becomes one 1x1
       convolution: runtimes of phones have no fast kernel for a pool of one position.
     - Dropout goes.
+    - Functional and Sequential models inside are folded, each for itself.
     - `SqueezeExcite` becomes pool, two 1x1 convolutions of an image of one position,
       and multiply: layers of Keras that every converter knows. Behind a pointwise
       convolution the pool moves before it where that has fewer channels: with
@@ -65,6 +66,8 @@ def fold(model: keras.Model, name: str | None = None) -> keras.Model:
     """
     graph = Graph(model)
     weights = _Weights(graph)
+    for layer in list(graph.operations):
+        _fold_submodel(graph, layer)
     for layer in list(graph.operations):
         _fold_dropout(graph, layer)
     for layer in list(graph.operations):
@@ -101,8 +104,25 @@ class _Weights:
         self.changed[name] = [kernel, bias]
 
 
+def _fold_submodel(graph, name):
+    submodel = graph.operations[name]
+    if graph.is_told(name, "training"):
+        return
+    if type(submodel) is keras.Sequential:
+        (tensor,) = submodel.inputs
+        image = keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype)
+        graph.exchange(name, keras.Sequential([image, fold(submodel)], name=name))
+    elif is_functional(submodel):
+        graph.exchange(name, fold(submodel))
+
+
 def _fold_dropout(graph, name):
-    if isinstance(graph.operations[name], keras.layers.Dropout):
+    layer = graph.operations[name]
+    if (
+        isinstance(layer, keras.layers.Dropout)
+        and _is_of_keras(layer)
+        and not graph.is_told(name, "training")
+    ):
         graph.bypass(name)
 
 
@@ -145,7 +165,11 @@ def _fold_subsampling(graph, weights, name):
 
 def _fold_batch_norm(graph, weights, name):
     norm = graph.operations[name]
-    if not isinstance(norm, keras.layers.BatchNormalization):
+    if (
+        not isinstance(norm, keras.layers.BatchNormalization)
+        or not (_is_of_keras(norm) or type(norm) is BatchNormalization)
+        or graph.is_told(name, "training")
+    ):
         return
     before = _linear_before(graph, name)
     if before is None:
@@ -175,7 +199,7 @@ def _fold_batch_norm(graph, weights, name):
 
 def _fold_squeeze_excite(graph, weights, name):
     gate = graph.operations[name]
-    if not isinstance(gate, SqueezeExcite) or graph.calls(name) != 1:
+    if type(gate) is not SqueezeExcite or graph.calls(name) != 1:
         return
     ((source,),) = graph.inputs(name)
     squeezed = source
@@ -229,11 +253,14 @@ def _linear_before(graph, name) -> str | None:
     layer = graph.operations.get(source.operation)
     if others or not isinstance(layer, _LINEAR) or graph.calls(source.operation) != 1:
         return None
-    if type(layer).__module__.split(".")[0] != "keras" or (
-        layer.activation is not keras.activations.linear
-    ):
+    if not _is_of_keras(layer) or layer.activation is not keras.activations.linear:
         return None
     return source.operation
+
+
+def _is_of_keras(layer) -> bool:
+    """Whether a layer is Keras's own; a subclass may compute something else."""
+    return type(layer).__module__.startswith("keras.")
 
 
 def _is_pointwise(layer) -> bool:

@@ -69,6 +69,7 @@ class Graph:
             )
         # True would make layers trainable that are frozen each for itself.
         self._config["trainable"] = None if model.trainable else False
+        self._exchanged = {}
         self._entries = {entry["name"]: entry for entry in self._config["layers"]}
         self._specs = {
             _ref(tensor): (tensor["config"]["shape"], tensor["config"]["dtype"])
@@ -89,6 +90,11 @@ class Graph:
         """Returns how often the model calls an operation."""
         # The config of an input holds no call.
         return len(self._entries[name]["inbound_nodes"]) or 1
+
+    def is_told(self, name: str, argument: str) -> bool:
+        """Whether a call of an operation has an argument, by name, that is true."""
+        nodes = self._entries[name]["inbound_nodes"]
+        return any(node["kwargs"].get(argument) for node in nodes)
 
     def inputs(self, name: str) -> list[list[Ref]]:
         """Returns the tensors among the arguments of each call of an operation."""
@@ -203,6 +209,11 @@ class Graph:
         """Changes arguments of a layer; its outputs must keep their shapes."""
         self._entries[name]["config"].update(config)
 
+    def exchange(self, name: str, submodel: keras.Model) -> None:
+        """Puts a model of the same name, inputs and outputs in place of a submodel."""
+        self._entries[name].update(keras.saving.serialize_keras_object(submodel))
+        self._exchanged[name] = submodel
+
     def remove(self, name: str) -> None:
         """Takes out an operation whose outputs nothing takes."""
         self._config["layers"].remove(self._entries.pop(name))
@@ -265,7 +276,9 @@ class Graph:
                     "Expected layers that Keras can make again from their config. "
                     f"Received: {self.model.name!r} ({error})"
                 ) from error
-        copy_state(self.model, model, without=weights)
+        copy_state(self.model, model, without={*weights, *self._exchanged})
+        for submodel, source in self._exchanged.items():
+            copy_state(source, model.get_layer(submodel))
         for layer, arrays in weights.items():
             model.get_layer(layer).set_weights(arrays)
         return model

@@ -58,7 +58,11 @@ def test_the_data_set_is_found_by_its_name(source, example, tmp_path, capsys):
     [
         ("train-labels-idx1-ubyte.gz", None, "dataset-fashion-mnist"),
         ("train-images-idx3-ubyte.gz", b"no gzip", "cannot be read"),
-        ("t10k-labels-idx1-ubyte.gz", gzip.compress(b"\0\0", mtime=0), "cannot be read"),
+        (
+            "t10k-labels-idx1-ubyte.gz",
+            gzip.compress(b"\0\0", mtime=0),
+            "cannot be read",
+        ),
         ("t10k-labels-idx1-ubyte.gz", idx(np.zeros(9, "uint8"))[:-9], "cannot"),
     ],
 )

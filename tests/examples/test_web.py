@@ -196,9 +196,35 @@ def test_logits_become_shares(page, photographs, tmp_path):
     assert differences(network, shown, expected).max() < TOLERANCE
 
 
+def calibration(network):
+    return np.stack([read_image(path, network.record) for path in network.images])
+
+
+def test_a_quantised_network(page, digits_network, tmp_path):
+    path = written(
+        digits_network,
+        tmp_path / "m.tflite",
+        quantization="int8",
+        calibration=calibration(digits_network),
+        include_preprocessing=True,
+    )
+    shown = page_scores(page, path, digits_network.images)
+    expected = keras_scores(digits_network, digits_network.images)
+    error = differences(digits_network, shown, expected).max()
+    print(f"largest difference of a score: {error:.1e}")
+    assert error < QUANTISATION
+
+
+def test_a_quantised_network_of_normalised_images(page, digits_network, tmp_path):
+    images = digits_network.record.normalize(calibration(digits_network))
+    settings = {"quantization": "int8", "calibration": images}
+    page.choose("model", written(digits_network, tmp_path / "m.tflite", **settings))
+    assert "include_preprocessing=True" in page.error
+
+
 def quantised(network, folder, output=tf.float32):
-    """Returns an int8 file of a network of bytes."""
-    pixels = np.stack([read_image(path, network.record) for path in network.images])
+    """Returns an int8 file of a network of bytes, as the converter makes it."""
+    pixels = calibration(network)
     of_pixels = with_preprocessing(fold(network.model), network.record)
     signature = [keras.InputSpec(shape=(1, *pixels.shape[1:]), dtype="float32")]
     of_pixels.export(folder / "model", input_signature=signature, verbose=False)
@@ -215,7 +241,7 @@ def quantised(network, folder, output=tf.float32):
 
 
 @pytest.mark.parametrize("output", [tf.uint8, tf.float32])
-def test_a_quantised_network(output, page, digits_network, tmp_path):
+def test_a_quantised_network_of_the_converter(output, page, digits_network, tmp_path):
     path = quantised(digits_network, tmp_path, output)
     shown = page_scores(page, path, digits_network.images)
     expected = keras_scores(digits_network, digits_network.images)

@@ -121,6 +121,28 @@ def test_mixed_precision(write, tmp_path):
     np.testing.assert_allclose(run(write, tmp_path, images()), expected, atol=1e-5)
 
 
+def test_normalisation_is_in_float32(write, tmp_path):
+    model = network(dtype="float32")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        write(model, tmp_path, preprocessing=RECORD, include_preprocessing=True)
+    finally:
+        keras.config.set_dtype_policy(before)
+    pixels = images(scale=255)
+    expected = model.predict(RECORD.normalize(pixels), verbose=0)
+    np.testing.assert_allclose(run(write, tmp_path, pixels), expected, atol=1e-6)
+
+
+def test_as_float32_keeps_all_state():
+    normalize = keras.layers.Normalization(dtype="mixed_float16")
+    normalize.adapt(images() * 9)
+    copy = as_float32(keras.Sequential([keras.Input((6, 5, 3)), normalize]))
+    expected = (images() * 9 - (images() * 9).mean((0, 1, 2))) / images().std((0, 1, 2))
+    actual = copy.predict(images() * 9, verbose=0)
+    np.testing.assert_allclose(actual, expected / 9, atol=1e-4)
+
+
 def test_as_float32_changes_precision_alone():
     model = create_model(
         "se_resnet20", input_shape=(8, 8, 1), classes=4, dtype="mixed_bfloat16"
@@ -160,6 +182,17 @@ def test_layers_that_cannot_be_copied(layer, write, tmp_path):
     np.testing.assert_allclose(run(write, tmp_path, images()), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "layer", [Doubling(), keras.layers.Lambda(lambda x: 2 * x)], ids=["own", "lambda"]
+)
+def test_layers_that_cannot_be_copied_to_another_precision(layer, write, tmp_path):
+    image = keras.Input((6, 5, 3))
+    model = keras.Model(image, layer(network(dtype="mixed_float16")(image)))
+    with pytest.raises(UsageError, match=r"float32, or one that Keras can make again"):
+        write(model, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 @keras.saving.register_keras_serializable()
 class Known(keras.layers.Layer):
     def call(self, x):
@@ -169,7 +202,9 @@ class Known(keras.layers.Layer):
 def test_a_layer_that_keras_knows_does_not_keep_a_model_from_being_folded():
     image = keras.Input((6, 5, 3))
     folded = inference_form(keras.Model(image, Known()(network()(image))))
-    assert folded.count_params() == network().count_params()  # a submodel stays
+    (inside,) = (layer for layer in folded.layers if isinstance(layer, keras.Model))
+    kinds = {type(layer) for layer in inside._flatten_layers()}
+    assert not kinds & {keras.layers.BatchNormalization, SqueezeExcite}
     x = keras.layers.BatchNormalization()(keras.layers.Conv2D(2, 3)(Known()(image)))
     kinds = [
         type(layer).__name__ for layer in inference_form(keras.Model(image, x)).layers
@@ -341,14 +376,58 @@ def test_what_differs_gets_no_name(damage, there, write, tmp_path, monkeypatch):
     assert not there or mine.read_text() == there
 
 
-def test_a_file_that_its_runtime_refuses(tmp_path, monkeypatch):
-    def refuse(path):
-        raise RuntimeError("no such operation")
+@pytest.mark.parametrize("late", [False, True])
+def test_a_file_that_its_runtime_refuses(late, tmp_path, monkeypatch):
+    class RefusalError(Exception):
+        """An error like ONNX Runtime's, of no known class."""
 
-    monkeypatch.setattr(runtime, "run_tflite", refuse)
+    def refuse(_):
+        raise RefusalError("no such operation")
+
+    monkeypatch.setattr(runtime, "run_tflite", (lambda _: refuse) if late else refuse)
     with pytest.raises(VerificationError, match=r"does not run: no such operation"):
         export.tflite(network(), tmp_path / "model.tflite")
     assert not list(tmp_path.iterdir())
+
+
+def test_many_images_are_verified_in_parts(write, tmp_path, monkeypatch):
+    _, runner = WRITERS[write]
+    original, sizes = getattr(runtime, runner), []
+
+    def spying(path):
+        run = original(path)
+        return lambda inputs: sizes.append(len(inputs)) or run(inputs)
+
+    monkeypatch.setattr(runtime, runner, spying)
+    assert write(network(), tmp_path, images=images(70))["images"] == 70
+    assert sizes[:3] == [32, 32, 6]
+
+
+def grey():
+    image = keras.Input((6, 5, 1))
+    inner = network()
+    model = ImageModel(image, inner(keras.ops.repeat(image, 3, -1)))
+    model.preprocessing = RECORD
+    return model
+
+
+def test_a_record_of_other_channels_does_not_travel(write, tmp_path):
+    """The model has it from a network of colour images that is in it."""
+    write(grey(), tmp_path)
+    assert read(tmp_path / WRITERS[write][0]).preprocessing is None
+    for settings in ({"preprocessing": RECORD}, {"include_preprocessing": True}):
+        with pytest.raises(UsageError, match=r"preprocessing.*Received"):
+            write(grey(), tmp_path, overwrite=True, **settings)
+
+
+def test_channels_first(write, tmp_path):
+    image = keras.Input((3, 6, 5))
+    x = keras.layers.Conv2D(4, 3, data_format="channels_first")(image)
+    x = keras.layers.GlobalAveragePooling2D(data_format="channels_first")(x)
+    model = ImageModel(image, x)
+    model.preprocessing = RECORD
+    with pytest.raises(UsageError, match=r"channels_last'.*\(3, 6, 5\)"):
+        write(model, tmp_path)
 
 
 def test_a_small_difference_is_reported(tmp_path, monkeypatch):

@@ -1,12 +1,13 @@
 import json
 
 import keras
+import numpy as np
 import pytest
 
 from se_keras.errors import UsageError
 from se_keras.export import load_classifier
 from se_keras.export.metadata import Metadata
-from se_keras.models import Preprocessing
+from se_keras.models import ImageModel, Preprocessing
 
 RECORDS = [
     Metadata(None, None, False),
@@ -42,6 +43,21 @@ def test_file_that_is_no_model(name, content, message, tmp_path):
     with pytest.raises(UsageError, match=message) as error:
         load_classifier(path)
     assert f"Received: {str(path)!r}" in str(error.value)
+
+
+def loss(labels, scores):
+    return scores - labels
+
+
+def test_a_loss_that_keras_does_not_know_is_no_matter(tmp_path):
+    image = keras.Input((4, 4, 1))
+    model = ImageModel(image, keras.layers.Flatten()(image))
+    model.preprocessing = Preprocessing((4, 4), 1.0, mean=(0.0,), std=(1.0,))
+    model.compile(loss=loss)
+    model.save(tmp_path / "model.keras")
+    pixels = np.arange(16.0).reshape(1, 4, 4, 1)
+    scores = load_classifier(tmp_path / "model.keras").predict(pixels)
+    np.testing.assert_allclose(scores[0], np.arange(16) / 255, rtol=1e-6)
 
 
 def test_model_that_does_not_say_what_it_expects(tmp_path):

@@ -92,13 +92,32 @@ def test_one_report_of_another_program(tmp_path):
     [
         (["tflit"], {}, r"\('saved_model', .*Received: 'tflit'"),
         ([], {}, "Received: ''"),
-        (["onnx"], {"quantization": "int8"}, "tflite with a quantization"),
+        (["onnx"], {"quantization": "int8"}, r"quantization.*\(tflite\).*'onnx', qu"),
+        (["tflite"], {"frozen": True}, r"frozen with .*\(saved_model\).*frozen=True"),
+        (["saved_model"], {"dynamic_batch": False}, r"dynamic_batch.*\(tflite, onnx"),
         (["tflite"], {"debug": True}, "int8' to be debugged.*None"),
     ],
 )
 def test_bad_choice(formats, settings, message, tmp_path):
     with pytest.raises(UsageError, match=message):
         export_files(small(), tmp_path, formats, **settings)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_written_where_a_later_file_is_there(tmp_path):
+    model = small()
+    (tmp_path / f"{model.name}.tflite").write_text("mine")
+    with pytest.raises(UsageError, match="overwrite"):
+        export_files(model, tmp_path, ["saved_model", "tflite"])
+    assert [path.suffix for path in tmp_path.iterdir()] == [".tflite"]
+
+
+def test_nothing_is_written_where_a_later_format_misses_a_package(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(UsageError, match="package onnx"):
+        export_files(small(), tmp_path, ["tflite", "onnx"])
     assert not list(tmp_path.iterdir())
 
 

@@ -175,6 +175,22 @@ def test_no_convolution_waits_for_a_gate_that_needs_it(tmp_path):
     assert not _waits(tmp_path / "model")
 
 
+def test_a_gate_behind_a_convolution_that_waits(tmp_path):
+    block = _block(lambda x, y: SqueezeExcite(ratio=2)(y))
+    x = block.layers[-3].output
+    y = keras.layers.Conv2D(4, 1)(x)
+    gate = keras.layers.Conv2D(4, 1, activation="sigmoid")(x)
+    export.saved_model(keras.Model(block.input, y * gate), tmp_path / "model")
+    assert _waits(tmp_path / "model") == ["Sigmoid"]
+
+
+def test_features_have_no_classes(tmp_path):
+    model = create_model("se_resnet20", include_top=False, input_shape=(16, 16, 3))
+    export.saved_model(model, tmp_path / "model")
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    assert set(loaded.signatures) == {"serving_default"}
+
+
 def test_a_size_below_what_a_network_of_ours_takes(tmp_path):
     model = create_model("vgg16", classes=3, input_shape=(32, 32, 3))
     with pytest.raises(UsageError, match=r"at least 32.*vgg16.*\(31, 40\)"):

@@ -233,6 +233,84 @@ def test_dropout_goes():
     assert kinds(fold(model)) == ["InputLayer", "Dense"]
 
 
+class Noise(layers.Dropout):
+    """A dropout that drops in inference too."""
+
+    def call(self, inputs, training=None):
+        return super().call(inputs, training=True)
+
+
+class Odd(layers.BatchNormalization):
+    """Another normalisation."""
+
+    def call(self, inputs, **arguments):
+        return 2 * super().call(inputs, **arguments)
+
+
+class Open(SqueezeExcite):
+    """A gate that computes something else."""
+
+    def call(self, x):
+        return 2 * super().call(x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "call"),
+    [
+        (layers.Dropout(0.5), {"training": True}),
+        (layers.BatchNormalization(), {"training": True}),
+        (Noise(0.5), {}),
+        (Odd(), {}),
+        (Open(ratio=2), {}),
+    ],
+    ids=["dropout", "norm", "own dropout", "own norm", "own gate"],
+)
+def test_what_inference_does_not_leave_out_stays(layer, call):
+    image = keras.Input((6, 6, 4))
+    x = layers.Conv2D(8, 1)(image)
+    layer = type(layer).from_config(layer.get_config())
+    model = keras.Model(image, layer(x, **call))
+    assert type(layer).__name__ in kinds(fold(model))
+
+
+def part(kind):
+    image = keras.Input((8, 8, 4))
+    x = layers.Conv2D(16, 1)(image)
+    x = layers.BatchNormalization()(x)
+    if kind == "sequential":
+        return keras.Sequential(
+            [keras.Input((8, 8, 4)), layers.Conv2D(16, 1), layers.BatchNormalization()]
+        )
+    outputs = [SqueezeExcite(ratio=2)(x), x] if kind == "two outputs" else x
+    return keras.Model(image, outputs)
+
+
+@pytest.mark.parametrize("end", ["layer", "output"])
+@pytest.mark.parametrize("call", [{}, {"training": False}], ids=["plain", "told"])
+@pytest.mark.parametrize("kind", ["functional", "sequential", "two outputs", "twice"])
+def test_models_inside_are_folded(kind, call, end):
+    image = keras.Input((8, 8, 4))
+    inside = part(kind)
+    results = keras.tree.flatten(inside(image, **call))
+    if kind == "twice":
+        results += keras.tree.flatten(inside(2 * image, **call))
+    if end == "layer":
+        results = [layers.GlobalAveragePooling2D()(x) for x in results]
+    model = randomize(keras.Model(image, results))
+    folded = fold(model)
+    names = {type(layer).__name__ for layer in folded._flatten_layers()}
+    assert not names & {"BatchNormalization", "SqueezeExcite"}
+    assert_same_outputs(folded, model)
+    assert fold(folded).count_params() == folded.count_params()
+
+
+def test_a_model_inside_that_is_told_to_train_stays():
+    image = keras.Input((8, 8, 4))
+    model = keras.Model(image, part("functional")(image, training=True))
+    names = [type(layer).__name__ for layer in fold(model)._flatten_layers()]
+    assert "BatchNormalization" in names
+
+
 def test_the_model_stays_as_it_is():
     model = gated(layers.Conv2D(16, 1), layers.BatchNormalization())
     before = [np.array(w) for w in model.get_weights()]

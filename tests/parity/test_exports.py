@@ -117,6 +117,22 @@ def test_a_margin_around_a_pool_with_its_own(padding, write, tmp_path):
 
 
 @pytest.mark.parametrize("write", [export.onnx, export.openvino])
+@pytest.mark.parametrize(
+    ("margin", "mode", "value"),
+    [(2, "constant", 0), (1, "reflect", None), (1, "constant", 3)],
+    ids=["wide", "reflected", "not zero"],
+)
+def test_a_margin_that_a_pool_cannot_have(margin, mode, value, write, tmp_path):
+    require("onnx")
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.ReLU()(keras.layers.Conv2D(4, 1)(image))
+    margins = ((0, 0), (margin, margin), (margin, margin), (0, 0))
+    x = keras.ops.pad(x, margins, mode, value)
+    model = keras.Model(image, keras.layers.MaxPooling2D(2)(x))
+    assert write(model, tmp_path / "model.onnx")["largest_difference"] < 1e-5
+
+
+@pytest.mark.parametrize("write", [export.onnx, export.openvino])
 def test_a_reshape_at_the_end(write, tmp_path):
     require("onnx")
     image = keras.Input((8, 8, 3))
