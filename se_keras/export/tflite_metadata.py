@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import flatbuffers
 import numpy as np
-from flatbuffers.number_types import Int32Flags, Uint32Flags, Uint64Flags
+from flatbuffers.number_types import Int8Flags, Int32Flags, Uint32Flags, Uint64Flags
 from flatbuffers.table import Table
 
 from se_keras.export.metadata import Metadata
@@ -19,7 +19,7 @@ LABELS_NAME = "labels.txt"
 VERSION, SUBGRAPHS, BUFFERS, METADATA = 0, 2, 4, 6
 SLOTS = {
     "SubGraph": {"tensors": 0, "inputs": 1},
-    "Tensor": {"shape": 0},
+    "Tensor": {"shape": 0, "type": 1},
     "Buffer": {"data": 0, "offset": 1},
     "Metadata": {"name": 0, "buffer": 1},
     "ModelMetadata": {"subgraph_metadata": 3, "min_parser_version": 7},
@@ -44,6 +44,7 @@ NORMALIZATION_OPTIONS = 1
 TENSOR_AXIS_LABELS = 2
 UNKNOWN = 0
 COLOR_SPACES = {1: 2, 3: 1}  # by the number of channels: grayscale, RGB
+FLOAT32 = 0
 
 MODEL_IDENTIFIER, RECORD_IDENTIFIER = b"TFL3", b"M001"
 ENTRY_NAME = "TFLITE_METADATA"
@@ -67,7 +68,9 @@ def write_tflite_metadata(path: pathlib.Path, metadata: Metadata) -> None:
     in `labels.txt`, which belongs into a zip archive behind the model. MediaPipe's
     convention for the normalisation is `(pixel - mean) / std` with pixels in 0..255,
     and one number for all channels. A model of normalised images whose channels differ
-    therefore gets no normalisation options, and MediaPipe refuses it.
+    therefore gets no normalisation options, and MediaPipe refuses it. In a quantised
+    one it would take the pixels for the integers of normalised values; such a model is
+    not said to be of colours, for which MediaPipe refuses it too.
 
     The converter's bytes stay as they are: flatbuffers are addressed by distances, and
     so a new root with the old tables and one more goes in front of them. A model whose
@@ -86,7 +89,7 @@ def write_tflite_metadata(path: pathlib.Path, metadata: Metadata) -> None:
     ):
         return
     builder = flatbuffers.Builder()
-    record = _record(metadata, channels=_input_shape(root)[-1])
+    record = _record(metadata, *_channels_and_type(root))
     builder.Finish(_write(builder, record), RECORD_IDENTIFIER)
     front = _new_front(root, bytes(builder.Output()))
     with path.open("wb") as file:
@@ -106,9 +109,12 @@ def labels_text(names: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _record(metadata, channels):
+def _record(metadata, channels, type_of_input):
     # MediaPipe opens a model of four channels that says nothing, and hangs on it.
     color_space = COLOR_SPACES.get(channels, UNKNOWN)
+    is_normalized = metadata.preprocessing is not None and not metadata.normalizes
+    if is_normalized and type_of_input != FLOAT32:
+        color_space = UNKNOWN
     properties = _Record("ImageProperties", {"color_space": color_space})
     image = _Record(
         "TensorMetadata",
@@ -241,14 +247,16 @@ def _new_front(root, record):
     return bytes(builder.Output())
 
 
-def _input_shape(root):
+def _channels_and_type(root):
+    """Returns the size of the last axis of a model's input, and the input's type."""
     model = root.Bytes
     graph = Table(model, _elements(root, SUBGRAPHS)[0])
     inputs = graph.Offset(_key("SubGraph", "inputs"))
     (index,) = graph.GetVectorAsNumpy(Int32Flags, inputs)
     tensor = Table(model, _elements(graph, SLOTS["SubGraph"]["tensors"])[index])
     shape = tensor.Offset(_key("Tensor", "shape"))
-    return tuple(map(int, tensor.GetVectorAsNumpy(Int32Flags, shape)))
+    channels = tensor.GetVectorAsNumpy(Int32Flags, shape)[-1]
+    return int(channels), tensor.GetSlot(_key("Tensor", "type"), FLOAT32, Int8Flags)
 
 
 def _offsets(table):

@@ -166,6 +166,27 @@ def test_record(channels, record, included, color_space, normalization, tmp_path
     assert read(path) == Metadata(NAMES, record, included)
 
 
+@pytest.mark.parametrize(
+    ("record", "included", "color_space"),
+    [(COLOURED, True, RGB), (None, False, RGB), (COLOURED, False, 0)],
+    ids=["pixels", "unknown", "normalised"],
+)
+def test_bytes_of_normalised_images_are_no_colours(
+    record, included, color_space, tmp_path
+):
+    path = tmp_path / "model.tflite"
+    pixels = images(20)
+    export.tflite(
+        network(),
+        path,
+        quantization="int8",
+        calibration=pixels if included or not record else record.normalize(pixels),
+        include_preprocessing=included,
+        preprocessing=record,
+    )
+    assert record_of(path)["color_space"] == color_space
+
+
 def test_without_names(tmp_path):
     path = tmp_path / "model.tflite"
     export.tflite(network(), path)

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.parity
 CLASSIFY = pathlib.Path(__file__).with_name("classify.py")
 REQUIREMENT = "mediapipe>=1.2,<2"
 SIDE, COUNT = 32, 20
+INT8 = 0.35  # of a score; so small a network has few numbers that errors cancel in
 CLASSES = tuple(f"class of image {index:02}" for index in range(COUNT))
 COLOURED = Preprocessing((SIDE, SIDE), 1.0, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
 UNIFORM = Preprocessing((SIDE, SIDE), 1.0, mean=(0.5,) * 3, std=(0.25,) * 3)
@@ -150,8 +151,21 @@ def case(tmp_path_factory):
         include_preprocessing=True,
         **names,
     )
+    int8 = {"quantization": "int8", **names}
+    normalized = COLOURED.normalize(pixels.astype("float32"))
     return types.SimpleNamespace(
         folder=folder,
+        int8=made(
+            "int8",
+            COLOURED,
+            pixels,
+            include_preprocessing=True,
+            calibration=pixels.astype("float32"),
+            **int8,
+        ),
+        int8_of_normalized=made(
+            "normalized", COLOURED, pixels, calibration=normalized, **int8
+        ),
         pixels=made("pixels", COLOURED, pixels, include_preprocessing=True, **names),
         uniform=made("uniform", UNIFORM, pixels, **names),
         coloured=made("coloured", COLOURED, pixels, **names),
@@ -175,6 +189,11 @@ def test_mediapipe_opens_it_as_it_is(mediapipe, case):
         assert_the_same(actual, each)
 
 
+def test_mediapipe_opens_int8_as_it_is(mediapipe, case):
+    (actual,) = classify(mediapipe, "mediapipe", case.folder / "same", case.int8.path)
+    assert_the_same(actual, case.int8, INT8)
+
+
 def test_mediapipe_resizes(mediapipe, case):
     folder = case.folder / "larger"
     (actual,) = classify(mediapipe, "mediapipe", folder, case.pixels.path)
@@ -191,11 +210,11 @@ def test_mediapipe_without_names(mediapipe, case):
 
 def test_mediapipe_says_what_it_does_not_take(mediapipe, case):
     """The limits that the documentation of `export.tflite` gives."""
-    files = [case.coloured.path, case.grey.path]
+    files = [case.coloured.path, case.grey.path, case.int8_of_normalized.path]
     answers = classify(mediapipe, "mediapipe", case.folder / "same", *files)
-    coloured, grey = (answer.error for answer in answers)
+    coloured, *others = (answer.error for answer in answers)
     assert "NormalizationOptions" in coloured
-    assert "Only RGB color space" in grey
+    assert all("Only RGB color space" in other for other in others)
 
 
 @pytest.mark.parametrize("reader", ["interpreter", "compiled_model"])
