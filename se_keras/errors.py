@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 
 
@@ -54,9 +55,9 @@ def as_usage_errors(*kinds: type[Exception]):
 
 @contextlib.contextmanager
 def exit_on_usage_error():
-    """Ends the program with one line on a `UsageError` or a `RunError`.
+    """Ends the program with one line on a `UsageError`, a `RunError` or Ctrl-C.
 
-    The exit code is 1, or that of the `RunError`.
+    The exit code is 1, that of the `RunError`, or 130.
     """
     try:
         yield
@@ -65,6 +66,9 @@ def exit_on_usage_error():
     except RunError as stop:
         print(f"stopped: {' '.join(str(stop).split())}", file=sys.stderr, flush=True)
         sys.exit(stop.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr, flush=True)
+        sys.exit(128 + signal.SIGINT)
 
 
 def run_main(main) -> None:

@@ -54,7 +54,7 @@ def replacing(path: str | pathlib.Path, overwrite: bool = True):
 
 def expect_nothing(path: str | pathlib.Path) -> None:
     """Raises a `UsageError` if something is at a path."""
-    if pathlib.Path(path).exists():
+    if os.path.lexists(path):
         raise UsageError(
             "Expected a path where nothing is, or overwrite=True (--overwrite). "
             f"Received: {str(path)!r}"
@@ -120,7 +120,7 @@ def write_json(path: str | pathlib.Path, record: dict) -> None:
 
 def remove(path: pathlib.Path) -> None:
     """Removes a file or folder, if it is there."""
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

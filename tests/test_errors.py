@@ -17,6 +17,13 @@ def test_usage_error_ends_the_program_with_one_line():
     assert end.value.code == "error: Expected this or that. Received: nothing"
 
 
+def test_an_interrupt_ends_in_one_line(capsys):
+    with pytest.raises(SystemExit) as end, exit_on_usage_error():
+        raise KeyboardInterrupt
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 @pytest.mark.parametrize("kind", [ValueError, KeyError])
 def test_other_errors_are_not_hidden(kind):
     with pytest.raises(kind), exit_on_usage_error():

@@ -5,7 +5,14 @@ import os
 import pytest
 
 from se_keras.errors import UsageError
-from se_keras.files import clean_up, remove, replacing, size_of, write_json
+from se_keras.files import (
+    clean_up,
+    expect_nothing,
+    remove,
+    replacing,
+    size_of,
+    write_json,
+)
 
 
 def make(path, kind, text):
@@ -82,6 +89,23 @@ def test_keeps_if_the_last_step_fails(old, error, function, tmp_path, monkeypatc
         monkeypatch.setattr(os, function, broken)
     assert content(path) == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("new", KINDS)
+def test_a_link_is_replaced_and_not_what_it_leads_to(new, tmp_path):
+    make(tmp_path / "real", "folder", "old")
+    path = tmp_path / "model"
+    path.symlink_to(tmp_path / "real")
+    with replacing(path) as temporary:
+        make(temporary, new, "new")
+    assert (content(path), content(tmp_path / "real")) == ("new", "old")
+    assert {each.name for each in tmp_path.iterdir()} == {"real", "model"}
+
+
+def test_a_link_to_nothing_is_something(tmp_path):
+    (tmp_path / "model").symlink_to(tmp_path / "gone")
+    with pytest.raises(UsageError, match="a path where nothing is"):
+        expect_nothing(tmp_path / "model")
 
 
 @pytest.mark.parametrize("late", [False, True])

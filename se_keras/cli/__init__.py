@@ -46,7 +46,7 @@ def _leaving_with_the_reader():
 
 @contextlib.contextmanager
 def _tidy_when_terminated():
-    """Has SIGTERM end the program without a file that is half written.
+    """Has SIGTERM and SIGHUP end the program without a file that is half written.
 
     Not by an exception: one that is raised in a callback of the garbage collector is
     ignored.
@@ -60,11 +60,13 @@ def _tidy_when_terminated():
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
-    before = signal.signal(signal.SIGTERM, leave)
+    numbers = signal.SIGTERM, signal.SIGHUP
+    before = {number: signal.signal(number, leave) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @dataclasses.dataclass(frozen=True)

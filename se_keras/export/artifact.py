@@ -155,6 +155,20 @@ def tflite(
     )
     ```
     """
+    check_quantization(quantization, calibration)
+    return _export(
+        "tflite",
+        model,
+        path,
+        common,
+        calibration,
+        quantization=quantization,
+        dynamic_batch=dynamic_batch,
+    )
+
+
+def check_quantization(quantization: str | None, calibration) -> None:
+    """Raises a `UsageError` if there is no such quantization, or no need of images."""
     if quantization not in quantize.CONVERTER_SETTINGS:
         raise UsageError(
             f"Expected a quantization in {tuple(quantize.CONVERTER_SETTINGS)}. "
@@ -166,15 +180,6 @@ def tflite(
             f"Received: quantization={quantization!r}, "
             f"calibration={'None' if calibration is None else 'images'}"
         )
-    return _export(
-        "tflite",
-        model,
-        path,
-        common,
-        calibration,
-        quantization=quantization,
-        dynamic_batch=dynamic_batch,
-    )
 
 
 def onnx(

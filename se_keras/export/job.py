@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import keras
 import numpy as np
 
-from se_keras.errors import UsageError
+from se_keras.errors import UsageError, as_usage_errors
 from se_keras.export import artifact, runtime
 from se_keras.export.formats import FORMATS
 from se_keras.files import expect_nothing, locked, replacing, write_json
@@ -58,9 +58,12 @@ def export_files(
         raise UsageError(
             f"Expected formats in {tuple(FORMATS)}. Received: {', '.join(formats)!r}"
         )
-    for above in (folder, *folder.parents):
-        if above.exists() and not above.is_dir():
-            raise UsageError(f"Expected a folder. Received: {above}, which is a file")
+    with as_usage_errors(OSError):
+        for above in (folder, *folder.parents):
+            if above.exists() and not above.is_dir():
+                raise UsageError(
+                    f"Expected a folder. Received: {above}, which is a file"
+                )
     options = {
         "quantization": quantization,
         "dynamic_batch": dynamic_batch,
@@ -73,6 +76,8 @@ def export_files(
                 f"Expected {option} with a format that has it ({', '.join(takers)}). "
                 f"Received: {', '.join(formats)!r}, {option}={value!r}"
             )
+    if "tflite" in formats:
+        artifact.check_quantization(quantization, calibration)
     if debug and quantization != "int8":
         raise UsageError(
             "Expected quantization='int8' to be debugged. "

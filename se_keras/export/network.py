@@ -2,6 +2,7 @@
 
 import dataclasses
 import operator
+import re
 from collections.abc import Iterable, Sequence
 
 import keras
@@ -237,8 +238,17 @@ def _with_input_size(network: keras.Model, size: tuple[int, int]) -> keras.Model
     except ValueError as error:
         raise UsageError(
             f"Expected an input_size that {network.name!r} can take. "
-            f"Received: input_size={size} ({str(error).splitlines()[0]})"
+            f"Received: input_size={size} ({_reason(error)})"
         ) from error
+
+
+def _reason(error) -> str:
+    """Returns the first line of an error that tells more than which layer raised it."""
+    lines = re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()
+    return next(
+        (line for line in lines if line and not line.startswith("Exception enc")),
+        lines[0],
+    )
 
 
 def _least_size(network) -> int:

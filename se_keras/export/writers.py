@@ -170,6 +170,9 @@ def write_onnx(
     import onnx
 
     signature = _signature(network, None if dynamic_batch else 1)
+    # Keras does not tell this exporter that layers are in inference.
+    image = keras.Input(network.inputs[0].shape[1:], name=network.inputs[0].name)
+    network = keras.Model(image, network(image, training=False), name=network.name)
     with _inlined():
         network.export(
             str(path), format="onnx", verbose=False, input_signature=[signature]

@@ -1,5 +1,7 @@
 """The inference form of a model: the same outputs, less work."""
 
+import contextlib
+
 import keras
 import numpy as np
 
@@ -108,12 +110,10 @@ def _fold_submodel(graph, name):
     submodel = graph.operations[name]
     if graph.is_told(name, "training"):
         return
-    if type(submodel) is keras.Sequential:
-        (tensor,) = submodel.inputs
-        image = keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype)
-        graph.exchange(name, keras.Sequential([image, fold(submodel)], name=name))
-    elif is_functional(submodel):
-        graph.exchange(name, fold(submodel))
+    if type(submodel) is keras.Sequential or is_functional(submodel):
+        # What cannot be folded by itself stays.
+        with contextlib.suppress(ValueError):
+            graph.exchange(name, fold(submodel))
 
 
 def _fold_dropout(graph, name):
@@ -155,7 +155,8 @@ def _fold_subsampling(graph, weights, name):
         data_format=pool.data_format,
         use_bias=False,
         dtype=pool.dtype_policy,
-        name=f"{name}_and_pad",
+        trainable=pool.trainable,
+        name=graph.unused_name(f"{name}_and_pad"),
     )
     weights.changed[convolution.name] = [np.eye(channels, pad.channels)[None, None]]
     graph.replace(Ref(padding), graph.call(convolution, source))
@@ -199,7 +200,13 @@ def _fold_batch_norm(graph, weights, name):
 
 def _fold_squeeze_excite(graph, weights, name):
     gate = graph.operations[name]
-    if type(gate) is not SqueezeExcite or graph.calls(name) != 1:
+    if (
+        type(gate) is not SqueezeExcite
+        or graph.calls(name) != 1
+        # Its kernels would be integers.
+        or gate.fc1.quantization_mode is not None
+        or gate.fc2.quantization_mode is not None
+    ):
         return
     ((source,),) = graph.inputs(name)
     squeezed = source
@@ -219,20 +226,30 @@ def _fold_squeeze_excite(graph, weights, name):
 
     rank = len(graph.spec(source).shape)
     layout = {"data_format": gate.data_format, "dtype": gate.dtype_policy}
-    pool = _POOLS[rank, gate.squeeze](name=f"{name}_squeeze", keepdims=True, **layout)
+    pool = _POOLS[rank, gate.squeeze](
+        name=graph.unused_name(f"{name}_squeeze"), keepdims=True, **layout
+    )
     x = graph.call(pool, squeezed)
-    for part, kernel, bias, activation in (
-        (f"{name}_fc1", kernel1, bias1, gate.activation),
-        (f"{name}_fc2", *_dense_weights(gate.fc2), gate.gate_activation),
+    for layer, kernel, bias, activation in (
+        (gate.fc1, kernel1, bias1, gate.activation),
+        (gate.fc2, *_dense_weights(gate.fc2), gate.gate_activation),
     ):
+        part = graph.unused_name(f"{name}_{layer.name}")
         # Not dense layers: converters that change the layout move it past convolutions
         # alone, and a vector has to be brought into shape again.
         convolution = _CONVOLUTIONS[rank - 3](
-            kernel.shape[1], 1, activation=activation, name=part, **layout
+            kernel.shape[1],
+            1,
+            activation=activation,
+            trainable=layer.trainable,
+            name=part,
+            **layout,
         )
         x = graph.call(convolution, x)
         weights.changed[part] = [kernel.reshape((1,) * (rank - 2) + kernel.shape), bias]
-    multiply = keras.layers.Multiply(name=f"{name}_scale", dtype=gate.dtype_policy)
+    multiply = keras.layers.Multiply(
+        name=graph.unused_name(f"{name}_scale"), dtype=gate.dtype_policy
+    )
     graph.replace(Ref(name), Ref(multiply.name))
     graph.call(multiply, [source, x])
     graph.remove(name)
@@ -253,7 +270,12 @@ def _linear_before(graph, name) -> str | None:
     layer = graph.operations.get(source.operation)
     if others or not isinstance(layer, _LINEAR) or graph.calls(source.operation) != 1:
         return None
-    if not _is_of_keras(layer) or layer.activation is not keras.activations.linear:
+    if (
+        not _is_of_keras(layer)
+        or layer.quantization_mode is not None
+        or getattr(layer, "lora_enabled", False)
+        or layer.activation is not keras.activations.linear
+    ):
         return None
     return source.operation
 

@@ -2,6 +2,7 @@
 
 import collections
 import copy
+import itertools
 import tempfile
 import types
 from collections.abc import Container, Iterator, Mapping
@@ -210,9 +211,27 @@ class Graph:
         self._entries[name]["config"].update(config)
 
     def exchange(self, name: str, submodel: keras.Model) -> None:
-        """Puts a model of the same name, inputs and outputs in place of a submodel."""
+        """Puts a functional model in the place of a submodel.
+
+        Args:
+            name: Name of the submodel.
+            submodel: A model of the same name, inputs and outputs.
+        """
+        outputs = {
+            id(tensor): ref
+            for tensor, ref in zip(self.model.outputs, self.outputs, strict=True)
+        }
         self._entries[name].update(keras.saving.serialize_keras_object(submodel))
-        self._exchanged[name] = submodel
+        self._exchanged[name] = self.operations[name] = submodel
+        # Its calls may be counted otherwise than those of the old one.
+        self._config["output_layers"] = self._map_outputs(
+            lambda _, tensor: outputs[id(tensor)]
+        )
+
+    def unused_name(self, name: str) -> str:
+        """Returns a name that the graph does not have: that given, or with a number."""
+        names = (f"{name}_{number}" if number else name for number in itertools.count())
+        return next(each for each in names if each not in self._entries)
 
     def remove(self, name: str) -> None:
         """Takes out an operation whose outputs nothing takes."""

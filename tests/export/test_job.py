@@ -95,6 +95,8 @@ def test_one_report_of_another_program(tmp_path):
         (["onnx"], {"quantization": "int8"}, r"quantization.*\(tflite\).*'onnx', qu"),
         (["tflite"], {"frozen": True}, r"frozen with .*\(saved_model\).*frozen=True"),
         (["saved_model"], {"dynamic_batch": False}, r"dynamic_batch.*\(tflite, onnx"),
+        (["saved_model", "tflite"], {"quantization": "int8"}, "Expected calibration"),
+        (["saved_model", "tflite"], {"quantization": "int4"}, "'int8'.*'int4'"),
         (["tflite"], {"debug": True}, "int8' to be debugged.*None"),
     ],
 )

@@ -304,6 +304,70 @@ def test_models_inside_are_folded(kind, call, end):
     assert fold(folded).count_params() == folded.count_params()
 
 
+def test_layers_inside_are_found_by_name_however_often_it_is_folded():
+    model = keras.Sequential([keras.Input((8, 8, 4)), part("sequential")])
+    names = [layer.name for layer in model.layers[0].layers]
+    folded = fold(fold(model))
+    inside = folded.get_layer(model.layers[0].name)
+    assert [layer.name for layer in inside.layers[1:]] == names[:1]
+
+
+def add_lora(layer):
+    layer.enable_lora(2)
+    layer.lora_kernel_b.assign(np.ones(layer.lora_kernel_b.shape))
+
+
+@pytest.mark.parametrize(
+    ("change", "last"),
+    [
+        (lambda model: model.quantize("int8"), layers.BatchNormalization()),
+        (lambda model: add_lora(model.layers[0]), layers.BatchNormalization()),
+        (lambda model: add_lora(model.layers[1].fc1), SqueezeExcite(ratio=2)),
+    ],
+    ids=["int8", "lora", "lora in a gate"],
+)
+def test_layers_with_other_weights_than_a_kernel(change, last):
+    last = type(last).from_config(last.get_config())
+    model = randomize(keras.Sequential([keras.Input((8, 8, 4)), layers.Dense(8), last]))
+    change(model)
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 4)).astype("float32")
+    expected = model.predict(x, verbose=0)
+    np.testing.assert_allclose(fold(model).predict(x, verbose=0), expected, atol=1e-5)
+
+
+def test_quantised_gates():
+    model = keras.Sequential([keras.Input((8, 8, 4)), SqueezeExcite(ratio=2)])
+    model.quantize("int8")
+    # Keras makes no gate again that is changed so.
+    with pytest.raises(ValueError, match="other variables than its config creates"):
+        fold(model)
+
+
+def test_frozen_layers_stay_frozen():
+    image = keras.Input((8, 8, 4))
+    x = layers.MaxPooling2D(1, 2)(image)
+    x = PadChannels(8)(x)
+    x = SqueezeExcite(ratio=2)(layers.BatchNormalization()(layers.Conv2D(8, 1)(x)))
+    model = keras.Model(image, layers.Dense(3)(x))
+    for layer in model.layers[:-1]:
+        layer.trainable = False
+    inside = keras.Sequential([keras.Input((8, 8, 4)), keras.Model(image, x)])
+    inside.layers[0].trainable = False
+    for each, count in ((model, 2), (inside, 0)):
+        assert len(fold(each).trainable_weights) == count
+
+
+def test_names_that_others_have_already():
+    image = keras.Input((8, 8, 4))
+    x = SqueezeExcite(ratio=2, name="se")(layers.Conv2D(8, 1)(image))
+    for end in ("squeeze", "fc1", "fc2", "scale", "fc1_1"):
+        x = layers.Rescaling(2.0, name=f"se_{end}")(x)
+    model = randomize(keras.Model(image, x))
+    folded = fold(model)
+    assert "SqueezeExcite" not in kinds(folded)
+    assert_same_outputs(folded, model)
+
+
 def test_a_model_inside_that_is_told_to_train_stays():
     image = keras.Input((8, 8, 4))
     model = keras.Model(image, part("functional")(image, training=True))

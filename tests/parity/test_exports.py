@@ -133,6 +133,17 @@ def test_a_margin_that_a_pool_cannot_have(margin, mode, value, write, tmp_path):
 
 
 @pytest.mark.parametrize("write", [export.onnx, export.openvino])
+def test_layers_of_training_do_nothing(write, tmp_path):
+    require("onnx")
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.RandomFlip()(image)
+    x = keras.layers.RandomRotation(0.3)(x)
+    x = keras.layers.RandomContrast(0.3)(x)
+    model = keras.Model(image, keras.layers.Conv2D(4, 3)(x))
+    assert write(model, tmp_path / "model.onnx")["largest_difference"] < 1e-5
+
+
+@pytest.mark.parametrize("write", [export.onnx, export.openvino])
 def test_a_reshape_at_the_end(write, tmp_path):
     require("onnx")
     image = keras.Input((8, 8, 3))
