@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import os
+import time
 import types
 
 # TensorFlow 2.21 shows its LLVM to all libraries that are loaded after it, and Triton,
@@ -15,6 +17,22 @@ import pytest
 
 def pytest_report_header():
     return f"keras: {keras.__version__} on {keras.backend.backend()}"
+
+
+NO_TIME = "no time is left (SE_KERAS_UNTIL)"
+
+
+def pytest_runtest_setup(item):
+    """Leaves out tests that would begin after a time, in seconds since 1970."""
+    if time.time() > float(os.environ.get("SE_KERAS_UNTIL", "inf")):
+        pytest.skip(NO_TIME)
+
+
+def pytest_terminal_summary(terminalreporter):
+    skipped = terminalreporter.stats.get("skipped", [])
+    late = [report.nodeid for report in skipped if NO_TIME in str(report.longrepr)]
+    if late:
+        terminalreporter.write_line(f"{len(late)} left out, {NO_TIME}: {late[0]} ...")
 
 
 @pytest.fixture(autouse=True)
