@@ -5,7 +5,8 @@ import contextlib
 import keras
 import numpy as np
 
-from se_keras.graph.rewrite import Graph, Ref, is_functional
+from se_keras.graph.functional import is_functional
+from se_keras.graph.rewrite import Graph, Ref
 from se_keras.layers import BatchNormalization, PadChannels, SqueezeExcite
 
 # Layers that are linear in their input, with the axis of the kernel that their outputs

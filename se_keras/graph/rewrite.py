@@ -3,13 +3,15 @@
 import collections
 import copy
 import itertools
-import tempfile
 import types
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import keras
-import numpy as np
+
+from se_keras.graph.copiers import custom_objects, name_copiers
+from se_keras.graph.functional import as_functional, is_functional
+from se_keras.graph.state import copy_state
 
 KERAS_TENSOR = "__keras_tensor__"
 
@@ -285,9 +287,9 @@ class Graph:
         config = copy.deepcopy(self._config)
         if name is not None:
             config["name"] = name
-        copiers = _name_copiers(config["layers"], self.operations)
+        copiers = name_copiers(config["layers"], self.operations)
         # For what is inside submodels, classes by name must do.
-        with keras.saving.custom_object_scope(_custom_objects(self.model) | copiers):
+        with keras.saving.custom_object_scope(custom_objects(self.model) | copiers):
             try:
                 model = type(self.model).from_config(config)
             except TypeError as error:  # what Keras raises for an unknown class
@@ -330,169 +332,6 @@ class Graph:
         if is_functional(self.operations.get(ref.operation)):
             return ref._replace(call=ref.call + by)
         return ref
-
-
-def as_functional(model: keras.Model) -> keras.Model:
-    """Returns a functional model as it is, and a Sequential one as functional.
-
-    Raises:
-        ValueError: If the model is neither, or not built.
-    """
-    if isinstance(model, keras.Sequential):
-        # A Sequential model has inputs once it is built.
-        if not hasattr(model, "inputs"):
-            raise ValueError(
-                "A Sequential model must be built: begin it with `keras.Input(shape)`. "
-                f"Received: a model named {model.name!r}, which is not built"
-            )
-        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    if not is_functional(model):
-        raise ValueError(
-            "Argument `model` must be a functional or a Sequential `keras.Model`: only "
-            f"these know their graph. Received: {model!r} of type "
-            f"{type(model).__name__}"
-        )
-    return model
-
-
-def is_functional(operation) -> bool:
-    """Whether an operation is a functional model: only these list `operations`."""
-    return isinstance(operation, keras.Model) and hasattr(operation, "operations")
-
-
-def copy_state(
-    source: keras.Model, target: keras.Model, without: Container[str] = ()
-) -> None:
-    """Copies what the layers of a model have learnt to those of the same name.
-
-    That is every variable (weights, statistics, states of random generators), whether
-    it is trainable, and the vocabulary of a lookup layer. Layers with names in
-    `without` keep what they have.
-
-    Raises:
-        ValueError: If the variables of two layers of the same name differ in shape, or
-            two layers of `source` have a weight in common.
-    """
-    twins = {layer.name: layer for layer in target.layers}
-    owners = {}
-    for layer in source.layers:
-        for weight in layer.weights:
-            owner = owners.setdefault(id(weight), layer.name)
-            if owner != layer.name:
-                raise ValueError(
-                    f"Layers {owner!r} and {layer.name!r} have a weight in common "
-                    f"({weight.path}), which their copies would not have. Received: a "
-                    f"model named {source.name!r}"
-                )
-        if layer.name not in twins or layer.name in without:
-            continue
-        if is_functional(layer) or isinstance(layer, keras.Sequential):
-            copy_state(layer, twins[layer.name])
-        else:
-            _copy_layer_state(layer, twins[layer.name])
-
-
-def _copy_layer_state(source: keras.Layer, target: keras.Layer) -> None:
-    received, expected = (
-        [tuple(variable.shape) for variable in layer.variables]
-        for layer in (source, target)
-    )
-    if received != expected:
-        raise ValueError(
-            f"Layer {source.name!r} has other variables than its config creates. "
-            f"Expected shapes: {expected}. Received: {received}"
-        )
-    for old, new in zip(source.variables, target.variables, strict=True):
-        # A copy, because JAX gives away the arrays of a model that it trains.
-        new.assign(np.array(keras.ops.convert_to_numpy(old)))
-        new.trainable = old.trainable
-    if hasattr(source, "save_assets"):
-        with tempfile.TemporaryDirectory() as folder:
-            source.save_assets(folder)
-            target.load_assets(folder)
-    elif received and hasattr(target, "finalize_state"):
-        # `Normalization` computes with constants that it takes from its variables.
-        target.finalize_state()
-
-
-def _name_copiers(entries: list[dict], operations: dict) -> dict:
-    """Makes the config of a graph copy what it would not find by name.
-
-    Whoever holds the layers needs no registration of their classes, which may even
-    have one name in common, nor of the functions that they call.
-
-    Returns:
-        Classes by the name that the config has for them now.
-    """
-    copiers = {}
-    for entry in entries:
-        operation = operations.get(entry["name"])
-        if operation is None or isinstance(operation, keras.Model):
-            continue
-        functions = {
-            key: value
-            for key, value in vars(operation).items()
-            if key in entry["config"]
-            and isinstance(value, types.FunctionType)
-            and not value.__module__.startswith("keras.")
-        }
-        if functions or not type(operation).__module__.startswith("keras."):
-            key = f"copy of {entry['name']}"
-            entry["class_name"] = entry["registered_name"] = key
-            copiers[key] = _copier(operation, functions)
-    return copiers
-
-
-def _copier(operation: keras.Operation, functions: dict) -> type:
-    """Returns a class whose `from_config` makes a copy of an operation."""
-
-    class Copier:
-        @classmethod
-        def from_config(cls, config):
-            config = {**config, **functions}
-            if isinstance(operation, keras.layers.Lambda):
-                # Its own `from_config` takes functions for code from a file.
-                return keras.layers.Lambda(
-                    operation.function,
-                    vars(operation)["_output_shape"],
-                    arguments=operation.arguments,
-                    name=config["name"],
-                    dtype=operation.dtype_policy,
-                )
-            return type(operation).from_config(config)
-
-    return Copier
-
-
-def _custom_objects(model: keras.Model) -> dict:
-    """Returns the classes in submodels that are not Keras's own, by name.
-
-    Raises:
-        ValueError: If two of them have one name.
-    """
-    found = {}
-    for submodel in model.layers:
-        if not isinstance(submodel, keras.Model):
-            continue
-        inside = [type(layer) for layer in submodel.layers]
-        for kind in inside:
-            if not kind.__module__.startswith("keras."):
-                _add_class(found, keras.saving.get_registered_name(kind), kind, model)
-        for name, kind in _custom_objects(submodel).items():
-            _add_class(found, name, kind, model)
-        if not type(submodel).__module__.startswith("keras."):
-            kind = type(submodel)
-            _add_class(found, keras.saving.get_registered_name(kind), kind, model)
-    return found
-
-
-def _add_class(found: dict, name: str, kind: type, model: keras.Model) -> None:
-    if found.setdefault(name, kind) is not kind:
-        raise ValueError(
-            f"Two classes in submodels are called {name!r}; register them with "
-            "`keras.saving.register_keras_serializable(package=...)`. "
-            f"Received: a model named {model.name!r}"
-        )
 
 
 def _ref(tensor: dict) -> Ref:
