@@ -178,7 +178,7 @@ def test_no_convolution_waits_for_a_gate_that_needs_it(tmp_path):
 def test_a_gate_behind_a_convolution_that_waits(tmp_path):
     block = _block(lambda x, y: SqueezeExcite(ratio=2)(y))
     x = block.layers[-3].output
-    y = keras.layers.Conv2D(4, 1)(x)
+    y = keras.layers.Conv2D(4, 1)(keras.layers.Conv2D(4, 1, activation="relu")(x))
     gate = keras.layers.Conv2D(4, 1, activation="sigmoid")(x)
     export.saved_model(keras.Model(block.input, y * gate), tmp_path / "model")
     assert _waits(tmp_path / "model") == ["Sigmoid"]
