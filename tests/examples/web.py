@@ -160,13 +160,16 @@ def main():
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=pathlib.Path, required=True)
-    parser.add_argument("--digit", type=int, default=5, help="Number in the test split")
+    parser.add_argument("--dataset", default="digits")
+    parser.add_argument("--data_dir")
+    parser.add_argument("--number", type=int, default=0, help="In the test split")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "docs/web.png")
     arguments = parser.parse_args()
-    records = open_source("digits").records("test").skip(arguments.digit)
+    source = open_source(arguments.dataset, arguments.data_dir)
+    records = source.records("test").skip(arguments.number)
     encoded, _ = next(records.as_numpy_iterator())
     with tempfile.TemporaryDirectory() as folder:
-        image = pathlib.Path(folder) / "digit.png"
+        image = pathlib.Path(folder) / "image.png"
         image.write_bytes(encoded)
         with serve(PAGE) as address, browser() as open_page:
             page = open_page(address)
