@@ -232,6 +232,15 @@ def test_a_layer_that_tflite_has_not(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_model_that_keras_quantized(tmp_path):
+    image = keras.Input((4, 4, 3))
+    model = keras.Model(image, keras.layers.Dense(2)(keras.layers.Flatten()(image)))
+    model.layers[-1].quantize("int8")
+    with pytest.raises(UsageError, match=r"operations for.*fully_connected"):
+        export.tflite(model, tmp_path / "model.tflite")
+    assert not list(tmp_path.iterdir())
+
+
 def test_errors_by_layer():
     model = network(gate_bias=1.0)
     rows = export.quantization_errors(model, pixels())
