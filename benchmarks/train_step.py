@@ -38,7 +38,7 @@ class Group:
         classes: Number of classes.
         contestants: For each name, the kind of step and the network.
         ratios: What to print: `(name, of, target)`. Speed of `name` over that of `of`,
-            and the least that is wanted.
+            and the target, at least.
     """
 
     size: int
@@ -316,9 +316,9 @@ def report(group, contestants):
             f"{1e3 * group.batch / median:.2f} | {contestant.peak:.0f} |"
         )
     print()
-    print("| speed of | over | ratio | rounds | fastest | CPU time | wanted |")
+    print("| speed of | over | ratio | rounds | fastest | CPU time | target |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for name, other, wanted in group.ratios:
+    for name, other, target in group.ratios:
         if {name, other} <= set(contestants):
             ratios = [
                 statistics.median(b) / statistics.median(a)
@@ -331,7 +331,7 @@ def report(group, contestants):
                 f"{min(ratios):.2f} - {max(ratios):.2f} | "
                 f"{contestants[other].fastest / contestants[name].fastest:.3f} | "
                 f"{contestants[other].cpu_time / contestants[name].cpu_time:.3f} | "
-                f"{'' if wanted is None else f'{wanted:.3f}'} |"
+                f"{'' if target is None else f'{target:.3f}'} |"
             )
 
 

@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     that does not exist.
     """
     options = vars(_parser().parse_args(arguments))
-    # TensorFlow's kernels, which are not loaded yet, and TFDS tell of errors only.
+    # What is not loaded yet, and TFDS, tell of errors only.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("absl").setLevel(logging.ERROR)
     with _leaving_with_the_reader(), exit_on_usage_error(), _tidy_when_terminated():

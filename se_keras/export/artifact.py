@@ -193,7 +193,7 @@ def onnx(
 
     It is verified in ONNX Runtime. The names and the preprocessing travel in the file,
     as `metadata_props["se_keras.json"]`. Needs the extra `export`:
-    `pip install 'se-keras[export]'`.
+    `pip install -e '.[export]'`.
 
     Args:
         model: As in `saved_model`.
@@ -232,7 +232,7 @@ def openvino(
     It is verified in float32. (OpenVINO itself chooses bfloat16 on processors that have
     it.) The names and the preprocessing travel in the folder, in
     `assets.extra/se_keras.json`. Needs the extra `export`:
-    `pip install 'se-keras[export]'`.
+    `pip install -e '.[export]'`.
 
     Args:
         model: As in `saved_model`.

@@ -56,7 +56,8 @@ class Recipe:
     """A training run.
 
     Attributes:
-        dataset: An image-classification data set of TFDS, or `"digits"`.
+        dataset: An image-classification data set of TFDS, `"digits"`, or
+            `"folder:PATH"`.
         data_dir: Where TFDS data sets are; `None` for TFDS's default.
         model: A name in `se_keras.list_models()`.
         weights: What `se_keras.weights.load` takes, to start from: `"timm/NAME.TAG"` or

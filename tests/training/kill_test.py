@@ -1,6 +1,6 @@
 """Kills runs and compares what they come to with a run that nobody killed.
 
-python -m tests.training.kill_test --runs=20 --seed=0
+python -m tests.training.kill_test --runs=20 --data_dir=$HOME/.cache/se_keras
 
 Each run is killed with SIGKILL once or twice, at a random time or while it writes a
 checkpoint, and started again until it is finished. All its weights and the metrics of
