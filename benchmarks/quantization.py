@@ -1,6 +1,7 @@
-"""What a trained classifier loses in TFLite's smaller forms, on a whole test split.
+r"""What a trained classifier loses in TFLite's smaller forms, on a whole test split.
 
-    python benchmarks/quantization.py --model=runs/digits-se_resnet20/model.keras --dataset=digits
+    python benchmarks/quantization.py --model=runs/digits-se_resnet20/model.keras \
+        --dataset=digits
 
 Prints the accuracy of the Keras model and of each file, how many images get the same
 class from a file as from the Keras model, and the size of the file.
