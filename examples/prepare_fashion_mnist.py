@@ -16,6 +16,7 @@ import gzip
 import math
 import pathlib
 import struct
+import zlib
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -63,7 +64,7 @@ def read_idx(path: pathlib.Path) -> np.ndarray:
             f"Expected the file {path}, which Debian's package dataset-fashion-mnist "
             "has. Received a folder without it"
         ) from error
-    except (OSError, EOFError, struct.error) as error:
+    except (OSError, EOFError, struct.error, zlib.error) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
     if kind != 8 or values.size != math.prod(shape):
         raise UsageError(f"Expected an IDX file of bytes, complete. Received: {path}")
@@ -73,7 +74,13 @@ def read_idx(path: pathlib.Path) -> np.ndarray:
 def examples(folder: pathlib.Path, name: str) -> list:
     """Returns the images and labels of a split, numbered."""
     images = read_idx(folder / f"{name}-images-idx3-ubyte.gz")[..., None]
-    labels = read_idx(folder / f"{name}-labels-idx1-ubyte.gz")
+    path = folder / f"{name}-labels-idx1-ubyte.gz"
+    labels = read_idx(path)
+    if len(images) != len(labels):
+        raise UsageError(
+            f"Expected a label for each image. Received: {len(images)} images and "
+            f"{len(labels)} labels in {path}"
+        )
     return [
         (number, {"image": image, "label": int(label)})
         for number, (image, label) in enumerate(zip(images, labels, strict=True))

@@ -165,6 +165,10 @@ def test_info_of_weights(run, monkeypatch, source):
             "summary {fixed} --image_size=7",
             "--image_size=7 and a model with inputs [(6, 6, 3)]",
         ),
+        (
+            "summary {fixed} --image_size=3",
+            "--image_size=3 and a model with inputs [(6, 6, 3)]",
+        ),
         ("summary {unknown}", "pass them with --image_size"),
         ("list resnet", "Received: 'resnet'"),
         ("info se_resnet5", "Did you mean se_resnet5"),

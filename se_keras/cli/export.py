@@ -111,9 +111,10 @@ def _lines(path):
 def _pictures(network, data_dir, count, input_size, normalized, name, split):
     """Returns images of a data set as the exported network takes them."""
     from se_keras.data import naming_bad_images, open_source, some_pixels
+    from se_keras.models.image_model import image_shape
 
     source = open_source(name, data_dir)
-    height, width, channels = network.inputs[0].shape[1:]
+    height, width, channels = image_shape(network)
     size = (input_size or height, input_size or width)
     record = network.preprocessing.with_input(*size, channels)
     with naming_bad_images(source):

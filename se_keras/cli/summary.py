@@ -38,6 +38,8 @@ def _create(name, image_size, classes, no_top):
 
 def _input_shape(network, image_size):
     """Returns the network's input with `image_size` in the place of unknown sizes."""
+    from se_keras.models.image_model import image_shape
+
     own = [tuple(tensor.shape[1:]) for tensor in network.inputs]
     if image_size is None:
         if any(None in shape for shape in own):
@@ -46,7 +48,8 @@ def _input_shape(network, image_size):
                 f"Received: a model with inputs {own}"
             )
         return None
-    if len(own) > 1 or not {None, image_size} & set(own[0]):
+    *sides, _ = image_shape(network) or own[0]
+    if len(own) > 1 or not {None, image_size} & set(sides):
         raise UsageError(
             "Expected with --image_size a model with one input, of that or of unknown "
             f"size. Received: --image_size={image_size} and a model with inputs {own}"

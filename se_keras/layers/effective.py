@@ -109,10 +109,9 @@ class EfficientChannelAttention(Gate):
         **layer_kwargs,
     ):
         super().__init__(data_format=data_format, **layer_kwargs)
-        if (
-            kernel_size is not None
-            and positive_integer("kernel_size", kernel_size) % 2 == 0
-        ):
+        if kernel_size is not None:
+            kernel_size = positive_integer("kernel_size", kernel_size)
+        if kernel_size is not None and kernel_size % 2 == 0:
             raise ValueError(
                 "Argument `kernel_size` must be odd, so that a channel is in the "
                 f"middle of its neighbours. Received: kernel_size={kernel_size!r}"

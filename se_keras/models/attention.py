@@ -48,6 +48,7 @@ def attention_seam(attention, data_format: str, dtype) -> Callable | None:
             - `None`: no gate;
             - a name in `GATES`: that layer with its defaults;
             - a layer: each place gets a copy of it, with weights of its own;
+            - a `functools.partial` of a class of layers;
             - a callable `f(tensor, name)` that returns a tensor of the same shape;
               it sets layout and precision itself.
         data_format: Layout of layers that are created here.
@@ -60,6 +61,8 @@ def attention_seam(attention, data_format: str, dtype) -> Callable | None:
         return None
     if isinstance(attention, keras.layers.Layer):
         make = functools.partial(_copy, attention)
+    elif isinstance(getattr(attention, "func", None), type):
+        make = attention
     elif callable(attention) and not isinstance(attention, type):
         return attention
     elif isinstance(attention, str) and attention in GATES:

@@ -172,16 +172,21 @@ class Blocks:
             axis=self.channel_axis, dtype=self.dtype, name=name
         )(tensors)
 
-    def max_pool(self, x, pool_size: int, stride: int, name: str, margin=0):
+    def max_pool(
+        self, x, pool_size: int, stride: int, name: str, margin=0, padding="valid"
+    ):
         """Maximum over windows of an image with a margin of zeros.
 
-        Padding with zeros is exact behind a rectifier: no value is below them.
+        Padding with zeros is exact behind a rectifier: no value is below them. With
+        `padding="same"` it is left out of the maximum, as it has to be behind gates
+        that can be negative.
         """
         if margin:
             x = self.pad(x, margin, f"{name}_pad")
         return keras.layers.MaxPooling2D(
             pool_size,
             stride,
+            padding=padding,
             data_format=self.data_format,
             dtype=self.dtype,
             name=name,

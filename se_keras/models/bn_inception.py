@@ -114,11 +114,10 @@ def _conv(blocks, x, filters, kernel_size, name, stride=1):
 
 
 def _max_pool(blocks, x, name, stride):
-    # Caffe's windows of stride 2 overhang on the bottom right. With two rows of zeros
-    # there, of which an even size uses one, an odd size gives as many windows as the
-    # convolutions beside the pool, where Caffe would give one less and fail.
-    margin = 1 if stride == 1 else ((0, 2), (0, 2))
-    return blocks.max_pool(x, 3, stride, name, margin=margin)
+    # Caffe's windows of stride 2 overhang on the bottom right, as these do at an even
+    # size. At an odd size these are as many as, and where, those of the convolutions
+    # beside the pool are; Caffe would have one less and fail.
+    return blocks.max_pool(x, 3, stride, name, padding="same")
 
 
 def _avg_pool(blocks, x, name, stride):

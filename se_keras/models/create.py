@@ -11,7 +11,7 @@ import keras
 from se_keras.layers.arguments import positive_integer, standardize_data_format
 from se_keras.models.attention import Attention, apply_layer, attention_seam
 from se_keras.models.blocks import Blocks
-from se_keras.models.image_model import ImageModel
+from se_keras.models.image_model import ImageModel, image_shape
 from se_keras.models.registry import list_models, lookup
 
 OWN_ATTENTION = "default"
@@ -56,7 +56,8 @@ def create_model(
             `.pth`, `.keras` or `.weights.h5` file, or a state dict. For the networks
             of `keras.applications` also `"imagenet"`: its weights for all but the
             gates.
-        input_tensor: A Keras tensor to build on. Defaults to a new input.
+        input_tensor: A Keras tensor to build on. Defaults to a new input. The images
+            that the model expects are those of the input it comes from.
         input_shape: Shape of an image, without the batch: `(height, width,
             channels)`, or `(channels, height, width)` with
             `data_format="channels_first"`. Height and width may be `None`: any size.
@@ -68,8 +69,9 @@ def create_model(
         name: Name of the Keras model. Defaults to `model`.
         attention: `"default"` for what the network has by itself; `None`, one of
             `"se"`, `"spatial_se"`, `"scse"`, `"ese"`, `"eca"`, a layer that is copied
-            to each place (`SqueezeExcite(ratio=8)`), or a callable of a tensor and a
-            name that returns a tensor.
+            to each place in the layout and precision of the network
+            (`SqueezeExcite(ratio=8)`), a `functools.partial` of a class of layers, or
+            a callable of a tensor and a name that returns a tensor.
         ratio: Reduction ratio of the network's own SE (the paper, table 10). Defaults
             to what it has by itself, as `squeeze` and `gate`.
         squeeze: `"mean"` or `"max"` (table 11).
@@ -130,7 +132,8 @@ def create_model(
         )
     data_format = standardize_data_format(data_format)
     inputs, image = _inputs(entry, input_tensor, input_shape, data_format)
-    height, width, channels = _image_size(image.shape[1:], data_format)
+    size = _image_size(image.shape[1:], data_format)
+    height, width, _ = size
     if min(height or math.inf, width or math.inf) < entry.spec.min_size:
         raise ValueError(
             f"Model {entry.name!r} needs images of at least {entry.spec.min_size} x "
@@ -157,7 +160,9 @@ def create_model(
 
     network = ImageModel(inputs, x, name=name or entry.name)
     _check_drop_path(drop_path, network)
-    network.preprocessing = entry.preprocessing.with_input(height, width, channels)
+    network.preprocessing = entry.preprocessing.with_input(
+        *(image_shape(network) or size)
+    )
     if isinstance(weights, str) and weights in entry.pretrained:
         entry.pretrained[weights](network)
     elif weights is not None:
@@ -207,6 +212,12 @@ def _inputs(entry, input_tensor, input_shape, data_format):
             raise ValueError(
                 "Argument `input_tensor` must be images of rank 4 with known "
                 f"channels. Received: shape={input_tensor.shape}"
+            )
+        shape = tuple(input_tensor.shape[1:])
+        if input_shape is not None and tuple(input_shape) != shape:
+            raise ValueError(
+                "Arguments `input_tensor` and `input_shape` must agree. Received: a "
+                f"tensor of images {shape}, and input_shape={input_shape}"
             )
         sources = keras.utils.get_source_inputs(input_tensor)
         return sources[0] if len(sources) == 1 else sources, input_tensor

@@ -22,6 +22,21 @@ def _deep_recursion():
         sys.setrecursionlimit(limit)
 
 
+def image_shape(model: keras.Model) -> tuple[int | None, int | None, int] | None:
+    """Returns height, width and channels of a model's images, whatever its layout.
+
+    It is `None` if the model does not take one batch of images. The layout is that of
+    the first layer with weights.
+    """
+    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
+        return None
+    shape = tuple(model.inputs[0].shape[1:])
+    layouts = (getattr(x, "data_format", None) for x in model.layers if x.weights)
+    if next(filter(None, layouts), None) == "channels_first":
+        return (*shape[1:], shape[0])
+    return shape
+
+
 @keras.saving.register_keras_serializable(package="se_keras")
 class ImageModel(keras.Model):
     """A functional model with the two facts that a picture needs beside weights.

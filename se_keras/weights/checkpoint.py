@@ -112,6 +112,8 @@ def from_state_dict(state: Mapping, source: str = "a state dict") -> Checkpoint:
 _STATE_DICTS = ("state_dict_ema", "model_ema", "state_dict", "model")
 # What DataParallel, torch.compile and Lightning put before the names of the network.
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
+# What PyTorch's AveragedModel has beside the network.
+_COUNT_OF_AVERAGES = "n_averaged"
 
 
 def state_dict_of(checkpoint) -> Mapping[str, object]:
@@ -132,6 +134,7 @@ def state_dict_of(checkpoint) -> Mapping[str, object]:
         if isinstance(checkpoint.get(name), Mapping):
             checkpoint = checkpoint[name]
             break
+    checkpoint = {k: v for k, v in checkpoint.items() if k != _COUNT_OF_AVERAGES}
     # One may be in another.
     while prefix := _wrapper(checkpoint):
         checkpoint = {k.removeprefix(prefix): v for k, v in checkpoint.items()}
@@ -241,10 +244,7 @@ def _read_keras(path, stack):
     with _whole(path, "Keras", _KERAS_DAMAGE), zipfile.ZipFile(path) as archive:
         config = json.loads(pickles.read_member(archive, "config.json"))["config"]
         weights = io.BytesIO(pickles.read_member(archive, "model.weights.h5"))
-        layers = {
-            layer["config"]["name"]: layer["config"]
-            for layer in config.get("layers", ())
-        }
+        layers = dict(_configs(config))
         record = config.get("preprocessing")
         info = WeightsInfo(
             str(path),
@@ -257,6 +257,16 @@ def _read_keras(path, stack):
         KerasKeys(),
         traits=traits_of_configs(layers.get),
     )
+
+
+def _configs(model):
+    """Yields the configs of a model's layers by name, also of models inside it."""
+    for layer in model.get("layers", ()):
+        config = layer["config"]
+        if "layers" in config:
+            yield from _configs(config)
+        else:
+            yield config["name"], config
 
 
 def _h5_arrays(path, file, stack):
@@ -281,6 +291,11 @@ def _h5_arrays(path, file, stack):
         if "name" not in owner:
             raise ValueError("it is of an older Keras, which did not save layer names")
         key = "/".join((owner["name"], *inner, index))
+        if key in arrays:
+            raise UsageError(
+                "Expected a file of one network, and several layers are called "
+                f"{owner['name']!r}. Received: {str(path)!r}"
+            )
         arrays[key] = StoredArray(
             item.shape, whole()(functools.partial(_h5_array, item))
         )

@@ -44,6 +44,7 @@ class Fit:
         missing: Keys that the file does not have.
         unexpected: Keys that the network has no place for.
         misshapen: Keys, each with the expected shape and that of the file.
+        repeated: Keys that several weights of the network have.
         unknown: Layers of the network that the file's project does not have.
     """
 
@@ -53,6 +54,7 @@ class Fit:
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     misshapen: tuple[tuple[str, tuple, tuple], ...]
+    repeated: tuple[str, ...]
     unknown: tuple[str, ...]
 
     @property
@@ -64,6 +66,9 @@ class Fit:
         ]
         found = {
             "layers that timm does not have": list(map(repr, self.unknown)),
+            "of several networks in one model, each of which takes a file by itself": [
+                *map(repr, self.repeated)
+            ],
             "missing": list(map(repr, self.missing)),
             "not of this network": list(map(repr, self.unexpected)),
             "of another shape": shapes,
@@ -85,11 +90,13 @@ def fit(network: Inventory, checkpoint: Checkpoint) -> Fit:
     keys, arrays = checkpoint.keys, checkpoint.arrays
     front = _front(network, checkpoint)
     network = dataclasses.replace(network, slots=network.slots[len(front) :])
-    by_key, unknown = {}, []
+    by_key, repeated, unknown = {}, [], []
     for slot in network.slots:
         key = keys.key(slot, network.layers)
         if key is None:
             unknown.append(slot.layer)
+        elif key in by_key:
+            repeated.append(key)
         else:
             by_key[key] = slot
     left_out, skipped = _classifier(by_key, checkpoint)
@@ -116,7 +123,7 @@ def fit(network: Inventory, checkpoint: Checkpoint) -> Fit:
     if front:
         names = tuple(slot.path for slot in front)
         skipped.insert(0, Note(names, "in front of the network, keep their values"))
-    found = pairs, skipped, adapted, missing, unexpected, misshapen
+    found = pairs, skipped, adapted, missing, unexpected, misshapen, repeated
     return Fit(*map(tuple, found), unknown=tuple(dict.fromkeys(unknown)))
 
 
@@ -223,6 +230,7 @@ def _classifier(by_key, checkpoint):
     there = [key for key in arrays if keys.is_classifier(key)]
     names = tuple(slot.path for slot in wanted.values())
     if not wanted:
+        there = [key for key in arrays if keys.is_top(key) and key not in by_key]
         note = Note(tuple(there), "the model has no classifier")
         return there, [note] if there else []
     if not there:

@@ -83,16 +83,18 @@ class Inventory:
 
 def of_model(model: keras.Model) -> Inventory:
     """Returns the inventory of a model that has the layer names of this package."""
-    slots, counts = {}, collections.Counter()
-    own = ((variable.path, variable) for variable in model.weights)
-    for path, variable in (*_variables(model), *own):
-        layer, _, name = path.rpartition("/")
-        if id(variable) not in slots:
-            slots[id(variable)] = Slot(
-                layer, name, counts[layer], tuple(variable.shape), variable
-            )
+    slots = {}
+    layers = {layer.name: layer for layer in _layers(model)}
+    own = [(variable.path, variable) for variable in model.weights]
+    for variables in (*map(_variables, _layers(model)), own):
+        counts = collections.Counter()
+        for path, variable in variables:
+            layer, _, name = path.rpartition("/")
+            if id(variable) not in slots:
+                slots[id(variable)] = Slot(
+                    layer, name, counts[layer], tuple(variable.shape), variable
+                )
             counts[layer] += 1
-    layers = {layer.name: layer for layer in model.layers}
 
     def config(name):
         return layers[name].get_config() if name in layers else None
@@ -102,20 +104,25 @@ def of_model(model: keras.Model) -> Inventory:
     )
 
 
-def _variables(model):
-    """Yields the weights of a model with their paths from their layers on.
+def _layers(model):
+    """Yields the layers of a model, and those of the models inside it."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+        else:
+            yield layer
+
+
+def _variables(layer):
+    """Yields the weights of a layer with their paths from the layer on.
 
     The path that Keras gives a variable begins with the name scopes around it.
     """
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _variables(layer)
-            continue
-        scope, separator, _ = (layer.path or "").rpartition(layer.name)
-        for variable in layer.weights:
-            path = variable.path
-            inside = separator and path.startswith(f"{layer.path}/")
-            yield (path.removeprefix(scope) if inside else path), variable
+    scope, separator, _ = (layer.path or "").rpartition(layer.name)
+    for variable in layer.weights:
+        path = variable.path
+        inside = separator and path.startswith(f"{layer.path}/")
+        yield (path.removeprefix(scope) if inside else path), variable
 
 
 def traits_of_configs(config: Callable[[str], dict | None]) -> Traits:

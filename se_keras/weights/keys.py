@@ -26,6 +26,10 @@ class KerasKeys:
         """Whether a key is of the classifier."""
         return key.startswith(f"{CLASSIFIER}/")
 
+    def is_top(self, key: str) -> bool:
+        """Whether a key is of what follows the last map: VGG has three layers."""
+        return key.partition("/")[0] in ("fc1", "fc2", CLASSIFIER)
+
     def is_counter(self, key: str) -> bool:
         """Whether a key counts something that is no weight."""
         return "seed_generator" in key.split("/")
@@ -71,6 +75,8 @@ class TimmKeys:
     def is_classifier(self, key: str) -> bool:
         """Whether a key is of the classifier."""
         return key.startswith(("fc.", "last_linear."))
+
+    is_top = is_classifier
 
     def is_counter(self, key: str) -> bool:
         """Whether a key counts something that is no weight."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import keras
 
 from se_keras.errors import UsageError
+from se_keras.models.image_model import image_shape
 from se_keras.models.preprocessing import Preprocessing
 from se_keras.weights import hub, inventory
 from se_keras.weights.checkpoint import from_state_dict, open_file, suffix_of
@@ -230,18 +231,10 @@ def _set_preprocessing(model, info):
     Returns:
         The preprocessing, or `None` if the model keeps its own.
     """
-    if not hasattr(model, "preprocessing") or len(model.inputs[0].shape) != 4:
+    size = image_shape(model)
+    if not hasattr(model, "preprocessing") or size is None:
         return None
-    record = info.preprocessing_for(*_image_size(model))
+    record = info.preprocessing_for(*size)
     if record:
         model.preprocessing = record
     return record
-
-
-def _image_size(model):
-    """Returns height, width and channels of a model's images."""
-    shape = model.inputs[0].shape[1:]
-    layouts = (getattr(layer, "data_format", None) for layer in model.layers)
-    if next(filter(None, layouts), None) == "channels_first":
-        return (*shape[1:], shape[0])
-    return tuple(shape)

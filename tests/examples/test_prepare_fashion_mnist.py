@@ -64,6 +64,16 @@ def test_the_data_set_is_found_by_its_name(source, example, tmp_path, capsys):
             "cannot be read",
         ),
         ("t10k-labels-idx1-ubyte.gz", idx(np.zeros(9, "uint8"))[:-9], "cannot"),
+        (
+            "t10k-labels-idx1-ubyte.gz",
+            idx(np.zeros(9, "uint8"))[:10] + b"\xff" * 9,
+            "cannot be read",
+        ),
+        (
+            "t10k-labels-idx1-ubyte.gz",
+            idx(np.zeros(3, "uint8")),
+            "a label for each image.* 3 labels",
+        ),
     ],
 )
 def test_files_that_are_no_use(name, content, message, source, example, tmp_path):

@@ -247,6 +247,23 @@ def test_a_model_that_does_not_say_what_it_expects(run, tmp_path):
     assert "--normalized" in output
 
 
+def test_images_of_another_layout(run, digits_dir, tmp_path):
+    model = create_model(
+        "se_resnet20", input_shape=(3, 8, 16), classes=10, data_format="channels_first"
+    )
+    model.save(tmp_path / "m.keras")
+    message = run(
+        f"--model={tmp_path / 'm.keras'}",
+        "--format=saved_model",
+        f"--output={tmp_path / 'out'}",
+        "--images=digits",
+        "--count=2",
+        f"--data_dir={digits_dir}",
+    )
+    assert "Expected a model of data_format='channels_last'" in message
+    assert not (tmp_path / "out").exists()
+
+
 def test_without_data_sets_and_plots(tmp_path):
     """Exporting asks for nothing that the package does not install by itself."""
     script = f"""

@@ -1,5 +1,6 @@
 import re
 
+import numpy as np
 import pytest
 
 from se_keras.layers import EffectiveSqueezeExcite, EfficientChannelAttention
@@ -34,6 +35,7 @@ def test_efficient_channel_attention_matches_numpy(shape, data_format, kernel_si
         ({"gamma": 1, "beta": 0}, 512, 9),
         ({"kernel_size": 9}, 64, 9),
         ({"kernel_size": 1}, 64, 1),
+        ({"kernel_size": np.int64(5)}, 64, 5),
     ],
 )
 def test_kernel_size(arguments, channels, kernel_size):

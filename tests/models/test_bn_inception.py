@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from se_keras import create_model
-from tests.models.tools import outputs
+from tests.models.tools import images, outputs, randomize
 
 MODULES = ("3a", "3b", "3c", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
 
@@ -62,6 +62,26 @@ def test_average_pool_counts_the_border(model):
     after = outputs(model, x, "inception_3a_pool")
     corner = before[0, :2, :2].sum(axis=(0, 1)) / 9
     np.testing.assert_allclose(after[0, 0, 0], corner, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["inception_3c", "inception_5b"])
+def test_maximum_behind_gates_that_are_negative(name):
+    """Of what the windows have, and not of zeros around the map."""
+    shape = (64, 64, 3)
+    model = create_model("se_bn_inception", input_shape=shape, gate="tanh", classes=3)
+    model = randomize(model)
+    for gate in (x for x in model.layers if x.name.endswith("_se")):
+        gate.fc2.kernel.assign(keras.ops.zeros_like(gate.fc2.kernel))
+        gate.fc2.bias.assign(np.resize([1.0, -1.0], gate.fc2.units))
+    x = images(2, *shape)
+    pool = model.get_layer(f"{name}_pool")
+    before = outputs(model, x, pool.input._keras_history.operation.name)
+    assert (before < 0).any()
+    margin = (0, 1) if pool.strides[0] == 2 else (1, 1)
+    padded = np.pad(before, ((0, 0), margin, margin, (0, 0)), constant_values=-np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2))
+    expected = windows.max((-2, -1))[:, :: pool.strides[0], :: pool.strides[0]]
+    np.testing.assert_array_equal(outputs(model, x, pool.name), expected)
 
 
 @pytest.mark.parametrize("size", [(61, 90), (None, None)])

@@ -1,5 +1,6 @@
 """The arguments of `create_model` and of the constructors."""
 
+import functools
 import inspect
 
 import keras
@@ -97,6 +98,30 @@ def test_input_tensor():
     assert relative_error(outputs(model, x), expected) < 1e-5
 
 
+def test_images_of_the_input_and_not_of_the_tensor(tmp_path):
+    grey = keras.Input((48, 40, 1))
+    x = keras.layers.Resizing(*SHAPE[:2])(keras.layers.Conv2D(3, 1)(grey))
+    model = create_model("se_resnet20", input_tensor=x, classes=5)
+    assert model.preprocessing.size == (48, 40)
+    assert model.preprocessing.channels == 1
+    create_model("se_resnet20", **SMALL).save(tmp_path / "m.keras")
+    loaded = create_model(
+        "se_resnet20", input_tensor=x, classes=5, weights=tmp_path / "m.keras"
+    )
+    assert loaded.preprocessing == model.preprocessing
+
+
+def test_preprocessing_of_weights_behind_layers_without_them(tmp_path):
+    """Augmentation has a layout too, that of Keras's settings, and does not count."""
+    create_model("se_resnet20", **SMALL).save(tmp_path / "m.keras")
+    image = keras.Input((32, 40, 3))
+    x = keras.layers.RandomFlip(data_format="channels_first")(image)
+    settings = {"input_tensor": x, "classes": 5, "data_format": "channels_last"}
+    model = create_model("se_resnet20", weights=tmp_path / "m.keras", **settings)
+    assert model.preprocessing.size == (32, 40)
+    assert model.preprocessing.channels == 3
+
+
 def test_input_tensor_is_the_input_and_not_a_list_of_it():
     pixels = keras.Input(SHAPE)
     assert create_model("se_resnet20", input_tensor=pixels).input is pixels
@@ -143,6 +168,7 @@ def test_mixed_precision_ends_in_float32(policy, by):
         ("eca", layers.EfficientChannelAttention),
         (layers.EffectiveSqueezeExcite(), layers.EffectiveSqueezeExcite),
         (lambda x, name: SqueezeExcite(channels=3, name=name)(x), SqueezeExcite),
+        (functools.partial(SqueezeExcite, ratio=8), SqueezeExcite),
         (None, None),
     ],
 )
@@ -215,6 +241,10 @@ def test_attention_callable_gets_the_place_and_returns_the_branch():
             r"`input_shape` must be \(channels, height, width\).*Received: ",
         ),
         ({"input_tensor": np.zeros((1, 32, 32, 3))}, "`input_tensor`.*ndarray"),
+        (
+            {"input_tensor": keras.Input((32, 32, 3)), "input_shape": (32, 32, 1)},
+            r"must agree.*Received: .*\(32, 32, 3\).*input_shape=\(32, 32, 1\)",
+        ),
         (
             {"weights": "imagenet"},
             "weights 'imagenet' are for .*Received: weights='imagenet'",

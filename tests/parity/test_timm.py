@@ -218,14 +218,18 @@ def test_every_kind_of_file_gives_the_same(timm_name, name, timm, tmp_path):
 
     theirs = timm_networks.random_network(timm_name)
     state = theirs.state_dict()
-    paths = [tmp_path / f"{i}.pth" for i in range(4)] + [tmp_path / "m.safetensors"]
+    paths = [tmp_path / f"{i}.pth" for i in range(5)] + [tmp_path / "m.safetensors"]
     torch.save(state, paths[0])
     torch.save(state, paths[1], _use_new_zipfile_serialization=False)
     torch.save({"epoch": 1, "state_dict": state}, paths[2])
     torch.save(
         {k: torch.nn.Parameter(v.clone(), False) for k, v in state.items()}, paths[3]
     )
-    safetensors.torch.save_file(state, paths[4])
+    # As torchvision's script keeps averages, beside weights that are not wanted.
+    average = torch.optim.swa_utils.AveragedModel(theirs, use_buffers=True)
+    others = {k: v + 1 for k, v in state.items()}
+    torch.save({"model": others, "model_ema": average.state_dict()}, paths[4])
+    safetensors.torch.save_file(state, paths[5])
     model = create_model(name, input_shape=(32, 32, 3))
     weights.load(model, state)
     expected = model.get_weights()

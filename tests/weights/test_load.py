@@ -492,6 +492,60 @@ class TestLayersOfOthers:
         assert report.skipped[0].names == ("draw/kernel", "draw/bias")
 
 
+def test_vgg_without_its_top(tmp_path):
+    path = saved(small("vgg16"), tmp_path / "m.weights.h5")
+    (note,) = weights.load(small("vgg16", include_top=False), path).skipped
+    assert {name.split("/")[0] for name in note.names} == {"fc1", "fc2", "predictions"}
+
+
+class TestModelsInModels:
+    """`keras.Sequential([base, head])` is how many fine-tune."""
+
+    @staticmethod
+    def wrapped(name, **arguments):
+        base = create_model(
+            name, include_top=False, pooling="avg", input_shape=(32, 32, 3), **arguments
+        )
+        head = keras.layers.Dense(CLASSES, name="predictions")
+        return randomized(keras.Sequential([base, head]))
+
+    def test_its_own_file_and_the_base_alone(self, tmp_path):
+        """The pool of the Caffe release is told apart inside, too."""
+        model = self.wrapped("resnet18_caffe")
+        path, expected = saved(model, tmp_path / "m.keras"), values(model)
+        other = keras.models.clone_model(model)
+        weights.load(other, path)
+        for actual, weight in zip(other.weights, expected.values(), strict=True):
+            np.testing.assert_array_equal(actual, weight)
+        weights.load(small("resnet18_caffe", include_top=False), path)
+        with pytest.raises(ValueError, match=r"computes something else.*_caffe'"):
+            weights.load(small("resnet18", include_top=False), path)
+
+    def test_states_of_timm(self):
+        """Keys depend on layers without weights, such as pools on shortcuts."""
+        model = self.wrapped("resnet18_caffe")
+        with pytest.raises(ValueError, match="computes something else"):
+            weights.load(model, timm_zeros("resnet18"))
+        model = self.wrapped("se_resnet152d")
+        weights.load(model, timm_zeros("se_resnet152d"))
+        assert not any(np.any(v) for v in model.layers[0].trainable_weights)
+
+    def test_two_networks(self, tmp_path):
+        twins = [create_model("se_resnet20", name=name) for name in ("left", "right")]
+        image = keras.Input((32, 32, 3))
+        model = keras.Model(image, [twin(image) for twin in twins])
+        before = values(model)
+        with pytest.raises(ValueError, match=r"of several networks.*conv1\.weight"):
+            weights.load(model, timm_state())
+        path = saved(model, tmp_path / "m.weights.h5")
+        with pytest.raises(
+            ValueError,
+            match=r"file of one network, and several layers are called 'stem",
+        ):
+            weights.load(model, path)
+        assert_same(values(model), before)
+
+
 class TestClassNames:
     def test_a_classifier_without_names_drops_those_of_another(self, caplog):
         model = small()

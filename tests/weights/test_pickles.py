@@ -280,6 +280,7 @@ def test_a_pickle_of_something_else(tmp_path):
         {"model": {"a": BASE}, "args": {}},
         {"state_dict_ema": {"a": BASE}, "state_dict": {"b": BASE}},
         {"module.a": BASE},
+        {"model_ema": {"n_averaged": BASE, "module.a": BASE}, "model": {"b": BASE}},
         {"state_dict": {"_orig_mod.a": BASE}},
         {"state_dict": {"module._orig_mod.a": BASE}},
         {"state_dict": {"_orig_mod.module.a": BASE}},
