@@ -291,19 +291,22 @@ def _h5_arrays(path, file, stack):
         if "name" not in owner:
             raise ValueError("it is of an older Keras, which did not save layer names")
         key = "/".join((owner["name"], *inner, index))
-        if key in arrays:
-            raise UsageError(
-                "Expected a file of one network, and several layers are called "
-                f"{owner['name']!r}. Received: {str(path)!r}"
-            )
-        arrays[key] = StoredArray(
-            item.shape, whole()(functools.partial(_h5_array, item))
-        )
+        read = whole()(functools.partial(_h5_array, item))
+        if key in arrays:  # nothing is wrong unless somebody asks for it
+            read = functools.partial(_of_several, path, owner["name"])
+        arrays[key] = StoredArray(item.shape, read)
 
     with whole():
         file = stack.enter_context(h5py.File(file, "r"))
         file.visititems(visit)
     return arrays
+
+
+def _of_several(path, layer):
+    raise UsageError(
+        f"Expected a file with one layer {layer!r}, and several are called so. "
+        f"Received: {str(path)!r}"
+    )
 
 
 def _h5_array(dataset):
