@@ -121,6 +121,7 @@ def test_other_settings_on_the_same_folder(example, digits_run):
     assert sorted(digits_run.workdir.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_end_to_end(command):
     """One epoch of the network that it trains by default, in a process of its own."""
     run = command(

@@ -13,6 +13,9 @@ from tests.helpers import ROOT
 STEPS = 1437 // 128
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def outcomes(digits_dir, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("two_devices")

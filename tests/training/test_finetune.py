@@ -129,6 +129,7 @@ def shapes_dir(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_fine_tuning_from_own_weights(digits_run, shapes_dir, tmp_path):
     """Its images, the classes of the data set, and features that are of use at once."""

@@ -267,6 +267,7 @@ def test_schedule_and_settings_reach_the_optimizer(kind):
     assert isinstance(scaled, keras.optimizers.LossScaleOptimizer)
 
 
+@pytest.mark.slow
 def test_two_replicas_take_the_step_of_one():
     run = subprocess.run(
         [sys.executable, "-m", "tests.training.two_replicas"],
