@@ -12,7 +12,7 @@ from se_keras.layers.arguments import positive_integer, standardize_data_format
 from se_keras.models.attention import Attention, apply_layer, attention_seam
 from se_keras.models.blocks import Blocks
 from se_keras.models.image_model import ImageModel, image_shape
-from se_keras.models.registry import list_models, lookup
+from se_keras.models.registry import CLASSIFIER, list_models, lookup
 
 OWN_ATTENTION = "default"
 POOLINGS = (None, "avg", "max")
@@ -304,7 +304,7 @@ def _classifier(x, spec, classes, activation, dtype):
         positive_integer("classes", classes),
         activation=activation,
         dtype=policy.variable_dtype,
-        name="predictions",
+        name=CLASSIFIER,
     )(x)
 
 

@@ -43,11 +43,10 @@ from se_keras.models.attention import Attention
 from se_keras.models.blocks import Blocks, NetworkSpec
 from se_keras.models.input_channels import adapt_input_channels, adaptation
 from se_keras.models.preprocessing import Preprocessing
-from se_keras.models.registry import register
+from se_keras.models.registry import CLASSIFIER, register
 
 # Of ImageNet's images and of the weights.
 CHANNELS, CLASSES = 3, 1000
-CLASSIFIER = "predictions"
 
 
 @dataclasses.dataclass(frozen=True)

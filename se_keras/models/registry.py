@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 
 from se_keras.models.preprocessing import Preprocessing
 
+# Name of the layer that gives the classes, in every network.
+CLASSIFIER = "predictions"
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelEntry:

@@ -11,10 +11,8 @@ import keras
 
 from se_keras.errors import UsageError, as_usage_errors
 from se_keras.models import Preprocessing, create_model
-from se_keras.models.registry import ModelEntry
+from se_keras.models.registry import CLASSIFIER, ModelEntry
 from se_keras.weights import info
-
-CLASSIFIER = "predictions"
 
 
 def preprocessing_of(

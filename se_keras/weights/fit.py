@@ -8,9 +8,10 @@ import numpy as np
 
 from se_keras.errors import UsageError
 from se_keras.models.input_channels import adapt_input_channels, adaptation
+from se_keras.models.registry import CLASSIFIER
 from se_keras.weights import inventory
 from se_keras.weights.checkpoint import Checkpoint
-from se_keras.weights.inventory import CLASSIFIER, Inventory, Slot
+from se_keras.weights.inventory import Inventory, Slot
 from se_keras.weights.keys import TimmKeys
 
 # So many keys stand in an error.

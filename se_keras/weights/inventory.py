@@ -15,9 +15,7 @@ import keras
 from se_keras.models import resnet
 from se_keras.models.attention import Attention
 from se_keras.models.blocks import Blocks
-from se_keras.models.registry import ModelEntry, list_models, lookup
-
-CLASSIFIER = "predictions"
+from se_keras.models.registry import CLASSIFIER, ModelEntry, list_models, lookup
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from se_keras.weights.inventory import CLASSIFIER, Slot
+from se_keras.models.registry import CLASSIFIER
+from se_keras.weights.inventory import Slot
 
 
 @dataclasses.dataclass(frozen=True)

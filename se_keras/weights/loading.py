@@ -11,6 +11,7 @@ import keras
 from se_keras.errors import UsageError
 from se_keras.models.image_model import image_shape
 from se_keras.models.preprocessing import Preprocessing
+from se_keras.models.registry import CLASSIFIER
 from se_keras.weights import hub, inventory
 from se_keras.weights.checkpoint import from_state_dict, open_file, suffix_of
 from se_keras.weights.fit import (
@@ -22,7 +23,6 @@ from se_keras.weights.fit import (
     twins,
     with_named_network,
 )
-from se_keras.weights.inventory import CLASSIFIER
 from se_keras.weights.published import WeightsInfo
 
 _logger = logging.getLogger("se_keras.weights")

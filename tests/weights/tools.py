@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from se_keras import create_model
-from se_keras.models.registry import lookup
+from se_keras.models.registry import CLASSIFIER, lookup
 from se_keras.weights import inventory
 from se_keras.weights.keys import TimmKeys
 
@@ -69,7 +69,7 @@ def timm_zeros(name, classes=CLASSES, dtype="float32"):
     keys, state = TimmKeys(network.traits.caffe_pool), {}
     for slot in network.slots:
         shape = keys.file_shape(slot)
-        if slot.layer == inventory.CLASSIFIER:
+        if slot.layer == CLASSIFIER:
             shape = (classes, *shape[1:])
         elif len(shape) == 2:
             shape = (*shape, 1, 1)  # the gates are 1x1 convolutions there
