@@ -215,6 +215,7 @@ def test_files_for_any_batch(run, tmp_path):
     assert source["shape_signature"][0] == -1
 
 
+@pytest.mark.slow
 def test_two_programs_in_one_folder(tmp_path):
     """Each adds its files to the report while the other does the same."""
     script = """

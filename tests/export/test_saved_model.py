@@ -88,7 +88,7 @@ def test_without_preprocessing_there_is_no_such_signature(model, tmp_path):
         (export.tflite, "model.tflite", runtime.run_tflite),
     ],
 )
-@pytest.mark.parametrize("size", [24, (32, 28)])
+@pytest.mark.parametrize("size", [24, pytest.param((32, 28), marks=pytest.mark.slow)])
 def test_another_size(write, file, run, size, model, tmp_path):
     write(model, tmp_path / file, input_size=size)
     height, width = (size, size) if isinstance(size, int) else size

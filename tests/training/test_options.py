@@ -42,9 +42,8 @@ def recomputed_accuracy(path, data_dir):
     return model, (model.predict(images, verbose=0).argmax(-1) == labels).mean()
 
 
-@pytest.mark.parametrize(
-    "precision", ["float32", pytest.param("mixed_float16", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+@pytest.mark.slow
 def test_all_options_together(demanding, precision):
     demanding = dataclasses.replace(demanding, precision=precision)
     report = training.train(demanding)

@@ -130,10 +130,8 @@ def test_names_and_images_travel(digits_run, digits):
         assert classifier.preprocessing.channels == 1
 
 
-@pytest.mark.parametrize(
-    "precision",
-    [pytest.param("mixed_float16", marks=pytest.mark.slow), "mixed_bfloat16"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision(precision, recipe):
     report = training.train(
         dataclasses.replace(
