@@ -25,7 +25,7 @@ class Assumptions:
         batch: Images of a step on one GPU.
         parameters: Of the network; each has a gradient of 4 bytes. SE-ResNet-50's.
         batch_norms: Layers; their channels go twice through an all-reduce of their own
-            if batch norm is synchronised. ResNet-50's.
+            if batch norm is synchronized. ResNet-50's.
         gpus_per_machine: GPUs that share a machine.
         gpu_link_gbyte: All-reduce bandwidth within a machine, GB/s.
         network_gbit: Network of a machine, Gbit/s.

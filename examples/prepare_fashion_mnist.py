@@ -4,7 +4,7 @@ r"""Prepares Fashion-MNIST, as Debian has it, as a data set of TensorFlow Datase
     python examples/prepare_fashion_mnist.py --data_dir=TFDS_FOLDER
     python examples/train_imagenet.py --dataset=fashion_mnist --data_dir=TFDS_FOLDER
 
-It needs no network. 60,000 training and 10,000 test images of 28 x 28 pixels, grey, of
+It needs no network. 60,000 training and 10,000 test images of 28 x 28 pixels, gray, of
 ten classes of clothes: https://arxiv.org/abs/1708.07747.
 """
 

@@ -132,7 +132,7 @@ class Published:
 
     source: str
     size: tuple[int, int] = (224, 224)
-    licence: str | None = None
+    license: str | None = None
     class_names: tuple[str, ...] = ("cat", "dog", "emu", "fox")
     top1: tuple[tuple[int, float], ...] = ((224, 80.01), (288, 81.11))
 

@@ -141,10 +141,10 @@ function checkInput(model, { preprocessing: { size, mean }, normalizes }) {
     );
   }
   if (inputs[0].dtype !== "float32" && !normalizes) {
-    // LiteRT.js doesn't tell the scale that normalised values have as integers.
+    // LiteRT.js doesn't tell the scale that normalized values have as integers.
     throw new UsageError(
-      "Expected a quantised model that normalises its images " +
-        "(include_preprocessing=True). Received: one of normalised images",
+      "Expected a quantized model that normalizes its images " +
+        "(include_preprocessing=True). Received: one of normalized images",
     );
   }
 }
@@ -156,7 +156,7 @@ function normalize(pixels, { mean, std }) {
   );
 }
 
-/** Returns pixels in the type of the model's input; quantised ones take bytes. */
+/** Returns pixels in the type of the model's input; quantized ones take bytes. */
 function ofType(dtype, values) {
   if (dtype === "float32") return values;
   if (dtype === "uint8") return Uint8Array.from(values, Math.round);
@@ -165,7 +165,7 @@ function ofType(dtype, values) {
 
 /** Returns outputs as scores in 0..1. */
 function toScores(outputs) {
-  // LiteRT.js doesn't tell the scale of a quantised output, so the sum has to.
+  // LiteRT.js doesn't tell the scale of a quantized output, so the sum has to.
   if (!(outputs instanceof Float32Array)) return share(Array.from(outputs));
   if (outputs.every((value) => value >= 0 && value <= 1)) return outputs;
   // A network without a softmax gives logits.

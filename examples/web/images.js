@@ -16,7 +16,7 @@ const APP = 0xffe0;
 const APP1 = 0xffe1;
 
 /**
- * Decodes an image, resizes its short side and crops the centre.
+ * Decodes an image, resizes its short side and crops the center.
  *
  * @param {Blob} blob - An image file.
  * @param {object} record - The `preprocessing` of the network.
@@ -25,15 +25,15 @@ const APP1 = 0xffe1;
 export async function readImage(blob, record) {
   const channels = record.mean.length;
   const { data, width, height } = await decode(blob);
-  const pixels = channels === 1 ? grey(data, blob.type) : colour(data);
-  return fitCentre(pixels, [height, width], channels, record);
+  const pixels = channels === 1 ? gray(data, blob.type) : color(data);
+  return fitCenter(pixels, [height, width], channels, record);
 }
 
 async function decode(blob) {
   let bitmap;
   try {
     // The pixels as they are stored, as TensorFlow reads them: neither turned by EXIF
-    // nor converted by a colour profile.
+    // nor converted by a color profile.
     const options = { colorSpaceConversion: "none" };
     bitmap = await createImageBitmap(await withoutExif(blob), options);
   } catch {
@@ -62,7 +62,7 @@ async function withoutExif(blob) {
   return new Blob([...kept, blob.slice(at)], { type: blob.type });
 }
 
-function colour(rgba) {
+function color(rgba) {
   const pixels = new Uint8Array((rgba.length / 4) * 3);
   for (let from = 0, to = 0; from < rgba.length; from += 4) {
     pixels[to++] = rgba[from];
@@ -72,7 +72,7 @@ function colour(rgba) {
   return pixels;
 }
 
-function grey(rgba, type) {
+function gray(rgba, type) {
   // The weights of JPEG's luma in 15 bits, which libpng has too; it rounds down.
   const half = type === "image/png" ? 0 : 1 << 14;
   const pixels = new Uint8Array(rgba.length / 4);
@@ -83,8 +83,8 @@ function grey(rgba, type) {
   return pixels;
 }
 
-/** Resizes the short side of an image, of which it makes only the centre crop. */
-function fitCentre(pixels, stored, channels, { size, crop, interpolation }) {
+/** Resizes the short side of an image, of which it makes only the center crop. */
+function fitCenter(pixels, stored, channels, { size, crop, interpolation }) {
   const kernel = KERNELS[interpolation];
   const scale = Math.max(
     ...size.map((side, axis) => Math.floor(side / crop) / stored[axis]),
@@ -108,11 +108,11 @@ function spans(stored, resized, begin, count, { radius, weight }) {
   // Antialiasing: the kernel covers a whole pixel of the smaller image.
   const stretch = Math.max(step, 1);
   return Array.from({ length: count }, (_, i) => {
-    const centre = (begin + i + 0.5) * step - 0.5;
-    const first = Math.max(0, Math.ceil(centre - radius * stretch));
-    const last = Math.min(stored - 1, Math.floor(centre + radius * stretch));
+    const center = (begin + i + 0.5) * step - 0.5;
+    const first = Math.max(0, Math.ceil(center - radius * stretch));
+    const last = Math.min(stored - 1, Math.floor(center + radius * stretch));
     const raw = Array.from({ length: last - first + 1 }, (_, k) =>
-      weight(Math.abs(first + k - centre) / stretch),
+      weight(Math.abs(first + k - center) / stretch),
     );
     const sum = raw.reduce((a, b) => a + b);
     return { first, weights: raw.map((value) => value / sum) };

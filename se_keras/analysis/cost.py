@@ -24,7 +24,7 @@ class LayerCost:
         class_name: Name of its class.
         output_shape: Shape of its first output, without the batch.
         parameters: Numbers in its weights that training sets, without the running
-            statistics of normalisation; 0 in a further call of a shared layer.
+            statistics of normalization; 0 in a further call of a shared layer.
         multiply_adds: Multiply-adds for one image; `None` if there is no formula.
         is_gate: Whether it is one of this package's gates.
     """
@@ -112,7 +112,7 @@ def complexity(model: keras.Model, input_shape=None) -> Complexity:
     Counted are the multiply-adds of convolutions and fully connected layers, as
     published costs of networks count them (the "FLOPs" of the SE paper, tables 2 and
     3): one multiply-add for each weight and position where it is used, padded
-    positions too. Biases, normalisation, activations, pooling, and the squeeze and the
+    positions too. Biases, normalization, activations, pooling, and the squeeze and the
     scaling of a gate count as 0. Layers with weights whose class has no formula, and
     products of matrices outside of layers, are in `uncounted`.
 

@@ -169,7 +169,7 @@ COMMANDS = {
             "--input_size": {**_NUMBER, "help": "height and width of the images"},
             "--normalized": {
                 "action": "store_true",
-                "help": "the exported model takes normalised images, not pixels",
+                "help": "the exported model takes normalized images, not pixels",
             },
             "--dynamic_batch": {
                 "action": argparse.BooleanOptionalAction,

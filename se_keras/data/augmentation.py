@@ -19,7 +19,7 @@ ERASED_ASPECT = (0.3, 1 / 0.3)
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """What a training image goes through before normalisation.
+    """What a training image goes through before normalization.
 
     Attributes:
         crop: `"resized"`, a random part of the image with random aspect, resized
@@ -180,8 +180,8 @@ def erase(images: tf.Tensor, holes: tf.Tensor) -> tf.Tensor:
     """Sets a part of each image of a batch to 0.
 
     Args:
-        images: Normalised images `(batch, height, width, channels)`: 0 is the mean
-            colour.
+        images: Normalized images `(batch, height, width, channels)`: 0 is the mean
+            color.
         holes: What `draw_hole` returned for each, `(batch, 4)`.
 
     Reference:

@@ -66,7 +66,7 @@ def replace_bad(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Puts in the place of each bad image of a batch the next good one.
 
-    A batch keeps its size so, and all others keep their images; a neighbour counts
+    A batch keeps its size so, and all others keep their images; a neighbor counts
     twice. A weight of 0 would need weights in every loss, and batch norm would see the
     blank image all the same.
 

@@ -21,7 +21,7 @@ def cache_dir() -> pathlib.Path:
 def prepare(data_dir: str | pathlib.Path) -> None:
     """Prepares the digits in `data_dir`, unless they are there already.
 
-    1,797 scans of handwritten digits, 8 x 8 pixels, grey: the test part of the
+    1,797 scans of handwritten digits, 8 x 8 pixels, gray: the test part of the
     [UCI set](https://archive.ics.uci.edu/dataset/80). The pixels, 0..16 there, become
     0..255; a fifth of each class is the test split.
 

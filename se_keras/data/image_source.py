@@ -5,7 +5,7 @@ import abc
 import tensorflow as tf
 
 # The first of these that a data set has is its evaluation split: where there is a
-# labelled validation split, as in ImageNet and Places365, the test split has no labels.
+# labeled validation split, as in ImageNet and Places365, the test split has no labels.
 EVALUATION_SPLITS = ("validation", "test")
 
 

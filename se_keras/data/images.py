@@ -28,12 +28,12 @@ def _with_channels(image, channels):
     """Converts what the decoders of GIF and BMP give as it is stored."""
     if channels == 0:
         return image
-    colour = tf.cond(
+    color = tf.cond(
         tf.shape(image)[-1] == 1,
         lambda: tf.repeat(image, 3, axis=-1),
         lambda: image[..., :3],
     )
-    return tf.image.rgb_to_grayscale(colour) if channels == 1 else colour
+    return tf.image.rgb_to_grayscale(color) if channels == 1 else color
 
 
 def decode_whole(
@@ -120,7 +120,7 @@ def resize(image, size, interpolation: str, antialias: bool = False) -> tf.Tenso
 def normalize(images: tf.Tensor, record: Preprocessing) -> tf.Tensor:
     """Returns what `record.normalize` returns, bit for bit, four times faster.
 
-    TensorFlow's CPU kernels do not vectorise an operand that has three numbers for
+    TensorFlow's CPU kernels do not vectorize an operand that has three numbers for
     the innermost axis; one that has a whole row of the image they do.
 
     Args:
@@ -134,8 +134,8 @@ def normalize(images: tf.Tensor, record: Preprocessing) -> tf.Tensor:
     return tf.reshape(rows, (*lead, height, width, record.channels))
 
 
-def centre_crop(encoded: tf.Tensor, record: Preprocessing) -> tf.Tensor:
-    """Decodes an image as evaluation sees it: short side resized, centre cropped.
+def center_crop(encoded: tf.Tensor, record: Preprocessing) -> tf.Tensor:
+    """Decodes an image as evaluation sees it: short side resized, center cropped.
 
     Args:
         encoded: Scalar string, an encoded image.
@@ -144,11 +144,11 @@ def centre_crop(encoded: tf.Tensor, record: Preprocessing) -> tf.Tensor:
     Returns:
         Pixels in 0..255, float32, of shape `(*record.size, record.channels)`.
     """
-    return fit_centre(decode(encoded, record.channels), record)
+    return fit_center(decode(encoded, record.channels), record)
 
 
-def fit_centre(image: tf.Tensor, record: Preprocessing) -> tf.Tensor:
-    """Resizes the short side of an image and crops its centre; see `centre_crop`."""
+def fit_center(image: tf.Tensor, record: Preprocessing) -> tf.Tensor:
+    """Resizes the short side of an image and crops its center; see `center_crop`."""
     stored = tf.cast(tf.shape(image)[:2], tf.float64)
     scale = tf.reduce_max(tf.constant(record.resize_size, tf.float64) / stored)
     # A side that is to be 256 must not become 255 by rounding.
@@ -179,7 +179,7 @@ def read_image(path: str | pathlib.Path, record: Preprocessing) -> tf.Tensor:
             f"Expected an image file. Received: {str(path)!r} ({error.strerror})"
         ) from error
     try:
-        return centre_crop(tf.constant(encoded), record)
+        return center_crop(tf.constant(encoded), record)
     except (tf.errors.InvalidArgumentError, ValueError) as error:
         raise UsageError(
             "Expected an image file: JPEG, PNG, GIF or BMP. "

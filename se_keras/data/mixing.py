@@ -68,7 +68,7 @@ def _outside_box(seed, size, area):
     for axis in (0, 1):
         side = tf.cast(size[axis], tf.float32)
         half = tf.cast(side * tf.sqrt(area), tf.int32) // 2
-        centre = tf.cast(side * place[axis], tf.int32)
+        center = tf.cast(side * place[axis], tf.int32)
         index = tf.range(size[axis])
-        inside.append((index >= centre - half) & (index < centre + half))
+        inside.append((index >= center - half) & (index < center + half))
     return 1 - tf.cast(inside[0][:, None] & inside[1][None], tf.float32)

@@ -20,7 +20,7 @@ from se_keras.data.bad_images import (
     require_good,
 )
 from se_keras.data.image_source import ImageSource
-from se_keras.data.images import centre_crop, decode_whole, fit_centre, normalize
+from se_keras.data.images import center_crop, decode_whole, fit_center, normalize
 from se_keras.data.mixing import mix
 from se_keras.data.rand_augment import draw_operations, rand_augment
 from se_keras.errors import UsageError
@@ -71,7 +71,7 @@ def training_batches(
             it twice or not at all. `first_step` gives the right number of batches.
 
     Returns:
-        A data set of pairs: normalised images `(batch, height, width, channels)`,
+        A data set of pairs: normalized images `(batch, height, width, channels)`,
         float32, and labels: integers `(batch,)`, or shares of the classes
         `(batch, classes)`, float32, where `augmentation.mixes`. Without `shard` it
         may go through `strategy.experimental_distribute_dataset`.
@@ -131,7 +131,7 @@ def evaluation_batches(
             part of the images; all workers have the same number of batches.
 
     Returns:
-        A data set of triples: normalised images `(batch, height, width, channels)`,
+        A data set of triples: normalized images `(batch, height, width, channels)`,
         labels `(batch,)` and weights `(batch,)`, 1 or 0. Without `shard` it may go
         through `strategy.experimental_distribute_dataset`.
 
@@ -146,7 +146,7 @@ def evaluation_batches(
 
     def prepare(encoded, label, name):
         pixels, good = decode_whole(encoded, record.channels, tolerant)
-        image = normalize(fit_centre(pixels, record), record)
+        image = normalize(fit_center(pixels, record), record)
         return image, label, 1.0, name, good
 
     def finish(images, labels, weights, names, good):
@@ -319,7 +319,7 @@ def _finished(batches, bad_images):
 def some_pixels(
     source: ImageSource, record: Preprocessing, split: str, count: int, seed: int = 0
 ) -> np.ndarray:
-    """Returns images of all of a split as evaluation sees them, before normalisation.
+    """Returns images of all of a split as evaluation sees them, before normalization.
 
     Args:
         source: Where the images come from.
@@ -334,6 +334,6 @@ def some_pixels(
     records = source.records(split, shuffle_seed=seed)
     chosen = records.shuffle(SHUFFLE_BUFFER, seed=seed).take(count)
     pixels = chosen.map(
-        lambda encoded, label: centre_crop(encoded, record), tf.data.AUTOTUNE
+        lambda encoded, label: center_crop(encoded, record), tf.data.AUTOTUNE
     )
     return np.stack([*pixels.as_numpy_iterator()])

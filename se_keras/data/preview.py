@@ -20,11 +20,11 @@ GAP = 2  # white pixels between the images of a sheet
 
 
 def contact_sheet(images: np.ndarray, record: Preprocessing) -> np.ndarray:
-    """Arranges normalised images in a square.
+    """Arranges normalized images in a square.
 
     Args:
-        images: Normalised images `(count, height, width, channels)`.
-        record: What they were normalised by.
+        images: Normalized images `(count, height, width, channels)`.
+        record: What they were normalized by.
 
     Returns:
         Pixels `(sheet height, sheet width, channels)`, bytes.

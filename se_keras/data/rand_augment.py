@@ -149,18 +149,18 @@ def solarize_add(images, level, sign):
 
 
 def color(images, level, sign):
-    """Makes colours stronger or weaker."""
+    """Makes colors stronger or weaker."""
     factor = _enhancement(level, sign)[:, None, None]
     channels = images.shape[-1]
-    # Images and their grey mixed are one linear map of the channels.
-    grey = tf.repeat(_luma(channels)[:, None], channels, axis=1)
-    matrix = factor * tf.eye(channels) + (1 - factor) * grey
+    # Images and their gray mixed are one linear map of the channels.
+    gray = tf.repeat(_luma(channels)[:, None], channels, axis=1)
+    matrix = factor * tf.eye(channels) + (1 - factor) * gray
     pixels = tf.reshape(_flat(images), (tf.shape(images)[0], -1, channels))
     return tf.matmul(pixels, matrix)
 
 
 def contrast(images, level, sign):
-    """Moves pixels away from the mean of the image's grey, or towards it."""
+    """Moves pixels away from the mean of the image's gray, or toward it."""
     factor = _enhancement(level, sign)[:, None]
     means = _channelwise(tf.reduce_mean, images)
     mean = tf.floor(tf.reduce_sum(means * _luma(images.shape[-1]), 1) + 0.5)
@@ -230,7 +230,7 @@ OPERATIONS = {
 
 
 def rotate(images: tf.Tensor, degrees: tf.Tensor) -> tf.Tensor:
-    """Turns images around their centres, counter-clockwise; see `transform`."""
+    """Turns images around their centers, counter-clockwise; see `transform`."""
     angle = degrees * (math.pi / 180)
     cos, sin = tf.cos(angle), tf.sin(angle)
     y, x = images.shape[1] / 2, images.shape[2] / 2
@@ -269,7 +269,7 @@ def _enhancement(level, sign):
 
 
 def _luma(channels):
-    """Returns the share of each channel in the grey of an image: ITU-R 601."""
+    """Returns the share of each channel in the gray of an image: ITU-R 601."""
     return tf.constant([0.299, 0.587, 0.114] if channels == 3 else [1.0])
 
 

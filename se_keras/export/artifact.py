@@ -24,7 +24,7 @@ class Common(TypedDict, total=False):
 
     Attributes:
         include_preprocessing: Whether the exported model takes pixels in 0..255 and
-            normalises them itself. By default it takes what the model takes.
+            normalizes them itself. By default it takes what the model takes.
         class_names: Names in the order of the outputs; they travel with the file.
             Defaults to the model's.
         preprocessing: What the model expects; it travels with the file. Defaults to
@@ -61,7 +61,7 @@ def saved_model(
       Returns scores `(n, classes)`.
     - `classify`, if the preprocessing is known and the outputs are scores:
       `encoded_images`, a string tensor `(n,)` of JPEG, PNG, GIF or BMP files. They are
-      decoded, resized, cropped and normalised. Returns `classes` and `scores`, both
+      decoded, resized, cropped and normalized. Returns `classes` and `scores`, both
       `(n, classes)`, best first; without class names their numbers.
 
     Args:
@@ -108,9 +108,9 @@ def tflite(
     """Exports a TFLite file of built-in operations, for one image at a time.
 
     It has TFLite's metadata, with which MediaPipe's `ImageClassifier` opens it as it
-    is and gives the class names: `docs/export.md`. MediaPipe takes colour images alone,
+    is and gives the class names: `docs/export.md`. MediaPipe takes color images alone,
     and one mean and deviation for all channels; with `include_preprocessing=True` it
-    need not normalise at all.
+    need not normalize at all.
 
     Args:
         model: As in `saved_model`; the height and width of its input are known.

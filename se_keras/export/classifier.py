@@ -22,7 +22,7 @@ class Classifier:
         predict: Callable of pixels in 0..255, `(n, height, width, channels)`, that
             returns scores `(n, classes)`.
         preprocessing: What an image goes through before `predict`, but for the
-            normalisation, which `predict` does.
+            normalization, which `predict` does.
         class_names: Names in the order of the scores, or `None`.
     """
 

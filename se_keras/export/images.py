@@ -9,9 +9,9 @@ from se_keras.errors import UsageError
 from se_keras.export.network import Exported
 
 SYNTHETIC_IMAGES = 4
-# The layers of Keras that normalise, and take what a camera gives.
+# The layers of Keras that normalize, and take what a camera gives.
 _NORMALIZING = (keras.layers.Rescaling, keras.layers.Normalization)
-# How far beyond black and white normalised images may be, of the range between:
+# How far beyond black and white normalized images may be, of the range between:
 # bicubic kernels overshoot.
 _MARGIN = 0.25
 
@@ -64,7 +64,7 @@ def calibration_images(source: Exported, images: np.ndarray | Iterable) -> np.nd
 
 
 def takes_pixels(source: Exported) -> bool:
-    """Returns whether a network begins with a normalisation of its own."""
+    """Returns whether a network begins with a normalization of its own."""
     if source.metadata.normalizes:
         return True
     (tensor,) = source.network.inputs
@@ -83,7 +83,7 @@ def _range(source):
         return "what the model takes", -np.inf, np.inf
     black, white = record.offset.min(), (255 * record.scale + record.offset).max()
     margin = _MARGIN * (white - black)
-    return "normalised as the model expects them", black - margin, white + margin
+    return "normalized as the model expects them", black - margin, white + margin
 
 
 def _in_one_array(images, what) -> np.ndarray:

@@ -13,8 +13,8 @@ class Metadata:
     Attributes:
         class_names: Names in the order of the outputs, or `None`.
         preprocessing: What the network expects, or `None`.
-        normalizes: Whether the exported model takes pixels in 0..255 and normalises
-            them itself; else it takes normalised images.
+        normalizes: Whether the exported model takes pixels in 0..255 and normalizes
+            them itself; else it takes normalized images.
     """
 
     class_names: tuple[str, ...] | None

@@ -163,7 +163,7 @@ def as_float32(model: keras.Model) -> keras.Model:
     exporters refuse or freeze; its weights are float32 all the same.
 
     Args:
-        model: A model that Keras can serialise.
+        model: A model that Keras can serialize.
 
     Raises:
         UsageError: If it is of another precision and Keras cannot make it again.
@@ -183,7 +183,7 @@ def as_float32(model: keras.Model) -> keras.Model:
 
 
 def _dtypes(config):
-    """Gives the names of all dtype policies in a serialised object."""
+    """Gives the names of all dtype policies in a serialized object."""
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             yield config["config"]["name"]
@@ -194,7 +194,7 @@ def _dtypes(config):
 
 
 def _with_float32(config):
-    """Replaces every dtype policy in a serialised object."""
+    """Replaces every dtype policy in a serialized object."""
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             return {**config, "config": {"name": "float32"}}
@@ -274,10 +274,10 @@ def inference_form(model: keras.Model) -> keras.Model:
 
 
 def with_preprocessing(model: keras.Model, record: Preprocessing) -> keras.Model:
-    """Returns a model of pixels in 0..255, which normalises them before `model`.
+    """Returns a model of pixels in 0..255, which normalizes them before `model`.
 
     Args:
-        model: A model of normalised images.
+        model: A model of normalized images.
         record: What it expects.
     """
     (shape,) = [tensor.shape for tensor in model.inputs]

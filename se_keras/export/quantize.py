@@ -32,7 +32,7 @@ CONVERTER_SETTINGS = {
 
 # Operations whose accumulator holds products of an activation and a weight.
 _PRODUCTS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
-# What a network of pixels begins with: the normalisation.
+# What a network of pixels begins with: the normalization.
 _ELEMENTWISE = {"ADD", "MUL", "SUB"}
 # What a classifier ends with.
 _PROBABILITIES = {"LOGISTIC", "SOFTMAX"}
@@ -65,7 +65,7 @@ def calibrate(write: Callable, images: np.ndarray, pixels: bool) -> bytes:
 def to_int8(calibrated: bytes, **settings) -> bytes:
     """Returns an int8 model with uint8 images and float32 scores.
 
-    The normalisation of the pixels and the softmax stay in float32: they are a few
+    The normalization of the pixels and the softmax stay in float32: they are a few
     operations of a few numbers, rounding hurts most there, and XNNPACK has no int8
     softmax and no conversion of uint8 to int8, so that it takes the whole graph.
 

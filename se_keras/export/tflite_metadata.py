@@ -64,13 +64,13 @@ class _Record(NamedTuple):
 def write_tflite_metadata(path: pathlib.Path, metadata: Metadata) -> None:
     """Puts TFLite's own metadata into a model file, as the converter wrote it.
 
-    The record tells the colour space, the normalisation and where the class names are:
+    The record tells the color space, the normalization and where the class names are:
     in `labels.txt`, which belongs into a zip archive behind the model. MediaPipe's
-    convention for the normalisation is `(pixel - mean) / std` with pixels in 0..255,
-    and one number for all channels. A model of normalised images whose channels differ
-    therefore gets no normalisation options, and MediaPipe refuses it. In a quantised
-    one it would take the pixels for the integers of normalised values; such a model is
-    not said to be of colours, for which MediaPipe refuses it too.
+    convention for the normalization is `(pixel - mean) / std` with pixels in 0..255,
+    and one number for all channels. A model of normalized images whose channels differ
+    therefore gets no normalization options, and MediaPipe refuses it. In a quantized
+    one it would take the pixels for the integers of normalized values; such a model is
+    not said to be of colors, for which MediaPipe refuses it too.
 
     The converter's bytes stay as they are: flatbuffers are addressed by distances, and
     so a new root with the old tables and one more goes in front of them. A model whose

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from se_keras.data.images import centre_crop
+from se_keras.data.images import center_crop
 from se_keras.errors import UsageError
 from se_keras.export import onnx_graph, quantize, runtime, tensorflow_graph
 from se_keras.export.metadata import Metadata
@@ -96,7 +96,7 @@ def _of_encoded_images(serve, metadata):
 
     def classify(encoded_images):
         images = tf.map_fn(
-            lambda encoded: centre_crop(encoded, record),
+            lambda encoded: center_crop(encoded, record),
             encoded_images,
             fn_output_signature=pixels,
         )

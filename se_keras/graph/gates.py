@@ -56,7 +56,7 @@ def identity_gate(gate: Gate) -> Gate:
     For a sigmoid that is 1/2; twice the sigmoid takes its place, which is exactly 1 at
     0 and steepest there, so the gate learns from the first step and can attenuate and
     amplify. (A large bias before a plain sigmoid comes near 1 only where the sigmoid is
-    flat and nothing is learnt.)
+    flat and nothing is learned.)
 
     Raises:
         ValueError: If the gate cannot start at 1.

@@ -161,7 +161,7 @@ without one, the concatenation |
         gate: `"se"`, `"spatial_se"`, `"scse"`, `"ese"`, `"eca"`, or a gate that is
             copied to each place: `SqueezeExcite(ratio=8, divisor=8)`.
         identity_start: Whether all gates start at 1. If not, they start as the gate's
-            own initialisers say.
+            own initializers say.
         name: Name of the copy. Defaults to the name of the model.
 
     Returns:

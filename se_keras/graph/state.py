@@ -1,4 +1,4 @@
-"""What the layers of a model have learnt, for those of a copy."""
+"""What the layers of a model have learned, for those of a copy."""
 
 import tempfile
 from collections.abc import Container
@@ -12,7 +12,7 @@ from se_keras.graph.functional import is_functional
 def copy_state(
     source: keras.Model, target: keras.Model, without: Container[str] = ()
 ) -> None:
-    """Copies what the layers of a model have learnt to those of the same name.
+    """Copies what the layers of a model have learned to those of the same name.
 
     That is every variable (weights, statistics, states of random generators), whether
     it is trainable, and the vocabulary of a lookup layer. Layers with names in

@@ -1,4 +1,4 @@
-"""Batch normalisation by TensorFlow's fused kernel."""
+"""Batch normalization by TensorFlow's fused kernel."""
 
 import keras
 from keras import ops
@@ -8,7 +8,7 @@ from keras import ops
 class BatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization`, quicker in training on TensorFlow.
 
-    Keras computes moments, normalises and updates in some twenty operations, each of
+    Keras computes moments, normalizes and updates in some twenty operations, each of
     which reads the whole feature map. TensorFlow has one kernel for all of it, and one
     for its gradient. This layer calls them where they compute the same: in training,
     on images of `(batch, height, width, channels)` in float32, float16 or bfloat16,
@@ -38,7 +38,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs, training=None, mask=None):
-        """Returns the normalised inputs; in training, updates the moving statistics."""
+        """Returns the normalized inputs; in training, updates the moving statistics."""
         if training and self.trainable and mask is None and self._is_fused(inputs):
             return self._fused(inputs)
         return super().call(inputs, training=training, mask=mask)

@@ -114,7 +114,7 @@ class EfficientChannelAttention(Gate):
         if kernel_size is not None and kernel_size % 2 == 0:
             raise ValueError(
                 "Argument `kernel_size` must be odd, so that a channel is in the "
-                f"middle of its neighbours. Received: kernel_size={kernel_size!r}"
+                f"middle of its neighbors. Received: kernel_size={kernel_size!r}"
             )
         if not gamma > 0:
             raise ValueError(
@@ -126,7 +126,7 @@ class EfficientChannelAttention(Gate):
         self.gate_activation = keras.activations.get(gate_activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def neighbours(self, channels: int) -> int:
+    def neighbors(self, channels: int) -> int:
         """Returns k for an input of `channels` channels."""
         if self.kernel_size is not None:
             return self.kernel_size
@@ -137,7 +137,7 @@ class EfficientChannelAttention(Gate):
         """Creates the convolution along the channels."""
         self.conv = keras.layers.Conv1D(
             1,
-            self.neighbours(channels),
+            self.neighbors(channels),
             padding="same",
             activation=self.gate_activation,
             use_bias=False,

@@ -1,4 +1,4 @@
-"""The random mix of two branches that regularises Shake-Shake networks."""
+"""The random mix of two branches that regularizes Shake-Shake networks."""
 
 import keras
 from keras import ops

@@ -127,7 +127,7 @@ class Blocks:
         )(x)
 
     def norm(self, x, name: str):
-        """Batch normalisation."""
+        """Batch normalization."""
         return BatchNormalization(
             axis=self.channel_axis,
             momentum=self.bn_momentum,

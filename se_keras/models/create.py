@@ -61,7 +61,7 @@ def create_model(
         input_shape: Shape of an image, without the batch: `(height, width,
             channels)`, or `(channels, height, width)` with
             `data_format="channels_first"`. Height and width may be `None`: any size.
-            Defaults to the size that the network was designed for, in colour.
+            Defaults to the size that the network was designed for, in color.
         pooling: Without the top: `None` returns the last feature map, `"avg"` and
             `"max"` pool it over all positions. Ignored with the top.
         classes: Number of classes.

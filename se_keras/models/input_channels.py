@@ -1,4 +1,4 @@
-"""Weights for colour images in networks for images with other channels."""
+"""Weights for color images in networks for images with other channels."""
 
 import math
 

@@ -179,7 +179,7 @@ def _with_imagenet(spec):
 def _copy_weights(source, target) -> None:
     arrays = source.get_weights()
     shapes = [tuple(weight.shape) for weight in target.weights]
-    if _sees_colour(source) and shapes[0] != arrays[0].shape:
+    if _sees_color(source) and shapes[0] != arrays[0].shape:
         channels = shapes[0][2]
         warnings.warn(
             f"Layer {target.name!r}: {adaptation(CHANNELS, channels)}.", stacklevel=4
@@ -189,7 +189,7 @@ def _copy_weights(source, target) -> None:
     target.set_weights(list(map(np.reshape, arrays, shapes)))
 
 
-def _sees_colour(layer) -> bool:
+def _sees_color(layer) -> bool:
     """Whether a layer is the first convolution: no other has three channels."""
     kernel = layer.weights[0]
     return len(kernel.shape) == 4 and kernel.shape[2] == CHANNELS

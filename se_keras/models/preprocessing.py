@@ -12,12 +12,12 @@ INTERPOLATIONS = ("bilinear", "bicubic")
 class Preprocessing:
     """The image that a network expects.
 
-    Evaluation resizes the short side to `size / crop`, crops the centre and
-    normalises: `(pixel / 255 - mean) / std`.
+    Evaluation resizes the short side to `size / crop`, crops the center and
+    normalizes: `(pixel / 255 - mean) / std`.
 
     Attributes:
         size: Height and width in pixels.
-        crop: Share of the resized short side that the centre crop keeps, in (0, 1].
+        crop: Share of the resized short side that the center crop keeps, in (0, 1].
         interpolation: `"bilinear"` or `"bicubic"`.
         mean: Mean of each channel, for pixels in 0..1. RGB order.
         std: Standard deviation of each channel, for pixels in 0..1.
@@ -48,12 +48,12 @@ class Preprocessing:
 
     @property
     def channels(self) -> int:
-        """Number of colour channels."""
+        """Number of color channels."""
         return len(self.mean)
 
     @property
     def resize_size(self) -> tuple[int, int]:
-        """Least height and width in pixels before the centre crop."""
+        """Least height and width in pixels before the center crop."""
         return tuple(math.floor(side / self.crop) for side in self.size)
 
     @property

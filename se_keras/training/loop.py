@@ -371,7 +371,7 @@ class Trainer:
         return gradients
 
     def _update_average(self):
-        """Moves the average towards the weights, batch norm's statistics included.
+        """Moves the average toward the weights, batch norm's statistics included.
 
         Keras's `use_ema` leaves the statistics out. In the first steps the average
         is of fewer steps, as in `tf.train.ExponentialMovingAverage`.

@@ -70,8 +70,8 @@ class AugmentedImages(keras.callbacks.Callback):
 
     Args:
         folder: TensorBoard's folder.
-        batch: Callable that returns a batch of normalised images.
-        record: How they were normalised.
+        batch: Callable that returns a batch of normalized images.
+        record: How they were normalized.
     """
 
     def __init__(

@@ -47,7 +47,7 @@ def save_network(run: Run, trained: keras.Model) -> keras.Model:
 
 def export_network(run: Run, network: keras.Model) -> dict[str, dict]:
     """Writes and verifies the exports of the recipe; returns their reports."""
-    # The exports take pixels, so that a phone cannot normalise differently.
+    # The exports take pixels, so that a phone cannot normalize differently.
     pixels = _verification_pixels(run)
     writers = {
         "saved_model": (export.saved_model, "saved_model"),
@@ -91,7 +91,7 @@ def plot(run: Run, report: dict) -> None:
         print(f"No curves.png: {error}.")
 
 
-def summarise(run: Run, report: dict) -> None:
+def summarize(run: Run, report: dict) -> None:
     """Says what was reached, where it is, and what to do next."""
     path = run.path
     print(

@@ -94,7 +94,7 @@ def _train(run, trainer):
     }
     write_json(run.path / "report.json", report)
     results.plot(run, report)
-    results.summarise(run, report)
+    results.summarize(run, report)
     if run.worker.count > 1:
         share_record(run.strategy, report)
     return report

@@ -136,7 +136,7 @@ def load(model: keras.Model, source: str | pathlib.Path | Mapping) -> LoadReport
 
 
 def info(source: str | pathlib.Path) -> WeightsInfo:
-    """Returns what is known of weights: networks, licence, accuracy, preprocessing.
+    """Returns what is known of weights: networks, license, accuracy, preprocessing.
 
     Args:
         source: What `load` takes: the path of a file, or `"timm/NAME.TAG"`; then the

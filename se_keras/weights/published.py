@@ -1,6 +1,6 @@
 """What is known of weights: a record, and a table of those that timm publishes.
 
-Sizes, crops, interpolation, licence and origin are those of timm 1.0.31, whose
+Sizes, crops, interpolation, license and origin are those of timm 1.0.31, whose
 configs are layered like the helpers here; accuracies are timm's, on the validation
 images of ImageNet.
 """
@@ -28,7 +28,7 @@ class WeightsInfo:
         preprocessing: The images that they were trained on.
         test_size: Height and width at which timm tests them, if it is another.
         test_crop: Share of the resized image that is kept there.
-        licence: Licence of the weights.
+        license: License of the weights.
         origin: Where they come from.
         top1: Pairs of image size and published top-1 accuracy in percent.
         file: Address of the file, where the hub has no copy.
@@ -42,7 +42,7 @@ class WeightsInfo:
     preprocessing: Preprocessing | None = None
     test_size: tuple[int, int] | None = None
     test_crop: float | None = None
-    licence: str | None = None
+    license: str | None = None
     origin: str | None = None
     top1: tuple[tuple[int, float], ...] = ()
     file: str | None = None
@@ -103,7 +103,7 @@ def with_timm_config(info: WeightsInfo, path: pathlib.Path) -> WeightsInfo:
 # Our fields, and timm's with their types.
 _FIELDS = {
     "classes": ("num_classes", int),
-    "licence": ("license", str),
+    "license": ("license", str),
     "origin": ("origin_url", str),
 }
 
@@ -175,7 +175,7 @@ def _weights(
     test_size, test_crop = test
     return {
         "classes": 1000,
-        "licence": "apache-2.0",
+        "license": "apache-2.0",
         "preprocessing": dataclasses.replace(
             IMAGENET, size=(size, size), crop=crop, interpolation=interpolation
         ),

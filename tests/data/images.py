@@ -18,7 +18,7 @@ def photo(height: int, width: int, name: str = "china") -> np.ndarray:
 
 
 def encode(pixels: np.ndarray, file_format: str = "png", mode: str = "RGB") -> bytes:
-    """Encodes colour pixels in a file format and colour mode."""
+    """Encodes color pixels in a file format and color mode."""
     file = io.BytesIO()
     Image.fromarray(pixels).convert(mode).save(file, file_format)
     return file.getvalue()
@@ -29,8 +29,8 @@ def decode(encoded: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(encoded)))
 
 
-def pillow_centre_crop(pixels, record):
-    """Resizes the short side, keeps the aspect, crops the centre."""
+def pillow_center_crop(pixels, record):
+    """Resizes the short side, keeps the aspect, crops the center."""
     (height, width), (size, _) = pixels.shape[:2], record.size
     short = math.floor(size / record.crop)
     longer = short * max(height, width) // min(height, width)

@@ -81,7 +81,7 @@ def test_resized_crops_are_in_range(config):
     drawn = draw(pixels, config, Preprocessing((size, size)), 300).astype("float64")
 
     # The image tells where each pixel comes from: the ends of each crop follow from
-    # its outermost pixels, whose centres lie half a pixel of the result inside.
+    # its outermost pixels, whose centers lie half a pixel of the result inside.
     first = np.stack([drawn[:, 0, 0, 0], drawn[:, 0, 0, 1]], -1)
     last = np.stack([drawn[:, -1, -1, 0], drawn[:, -1, -1, 1]], -1)
     flipped = last[:, 1] < first[:, 1]
@@ -143,13 +143,13 @@ def test_jitter_adds_one_number_to_a_channel():
 
 
 def test_rotation_is_in_range():
-    """A line through the centre tells the angle."""
+    """A line through the center tells the angle."""
     size = 65
     row, column = np.indices((size, size)) - size // 2
     pixels = np.repeat((abs(row) < 2)[..., None] * np.uint8(255), 3, -1)
     config = Augmentation(**WHOLE, rotation=10.0)
     drawn = draw(pixels, config, Preprocessing((size, size), 1.0), 200)[..., 0]
-    # What comes in from outside is grey.
+    # What comes in from outside is gray.
     drawn[:, (abs(column) > 25) | (abs(row) > 15)] = 0
     slope = (drawn * row * column).sum((1, 2)) / (drawn * column**2).sum((1, 2))
     angles = np.degrees(np.arctan(slope))

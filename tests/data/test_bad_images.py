@@ -34,7 +34,7 @@ DAMAGED = {
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder in which every image is of one grey; 3 of each split are of class b."""
+    """A folder in which every image is of one gray; 3 of each split are of class b."""
     for split in ("train", "val"):
         for number in range(COUNT):
             path = tmp_path / split / "ab"[number % 4 == 3] / f"{number:02}.png"

@@ -5,10 +5,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from se_keras.data.images import centre_crop, decode_part, decode_whole, normalize
+from se_keras.data.images import center_crop, decode_part, decode_whole, normalize
 from se_keras.models import Preprocessing
 from se_keras.models.preprocessing import CIFAR
-from tests.data.images import FILTERS, decode, encode, photo, pillow_centre_crop
+from tests.data.images import FILTERS, decode, encode, photo, pillow_center_crop
 
 
 @pytest.mark.parametrize("interpolation", FILTERS)
@@ -24,32 +24,32 @@ from tests.data.images import FILTERS, decode, encode, photo, pillow_centre_crop
         ((224, 224), 224, 1.0),  # as it is
     ],
 )
-def test_centre_crop_is_that_of_pillow(stored, size, share, interpolation):
+def test_center_crop_is_that_of_pillow(stored, size, share, interpolation):
     record = Preprocessing((size, size), share, interpolation)
     for name in ("china", "flower"):
         pixels = photo(*stored, name)
-        actual = centre_crop(tf.constant(encode(pixels)), record)
+        actual = center_crop(tf.constant(encode(pixels)), record)
         assert actual.dtype == "float32"
-        difference = np.abs(actual - pillow_centre_crop(pixels, record))
+        difference = np.abs(actual - pillow_center_crop(pixels, record))
         # Pillow rounds to whole numbers.
         assert difference.mean() < 0.35
         assert difference.max() < (1 if interpolation == "bilinear" else 5)
 
 
-def test_centre_crop_of_a_jpeg():
+def test_center_crop_of_a_jpeg():
     encoded = encode(photo(427, 640), "jpeg")
     record = Preprocessing()
-    expected = pillow_centre_crop(decode(encoded), record)
-    assert np.abs(centre_crop(tf.constant(encoded), record) - expected).mean() < 1.5
+    expected = pillow_center_crop(decode(encoded), record)
+    assert np.abs(center_crop(tf.constant(encoded), record) - expected).mean() < 1.5
 
 
 @pytest.mark.parametrize(
     ("size", "stored", "resized"),
     [((20, 30), (100, 100), (30, 30)), ((30, 20), (50, 100), (30, 60))],
 )
-def test_centre_crop_of_another_aspect(size, stored, resized):
+def test_center_crop_of_another_aspect(size, stored, resized):
     pixels = photo(*stored)
-    actual = centre_crop(tf.constant(encode(pixels)), Preprocessing(size, crop=1.0))
+    actual = center_crop(tf.constant(encode(pixels)), Preprocessing(size, crop=1.0))
     image = Image.fromarray(pixels).resize(resized[::-1], FILTERS["bilinear"])
     top, left = np.subtract(resized, size) // 2
     expected = np.asarray(image)[top : top + size[0], left : left + size[1]]
@@ -60,7 +60,7 @@ def test_bicubic_stays_in_range():
     squares = 255 * (np.indices((12, 12, 3)) // 2).sum(0).astype("uint8") % 2 * 255
     pixels = np.where(squares > 0, 255, 0).astype("uint8")
     record = Preprocessing((31, 31), 1.0, "bicubic")
-    actual = centre_crop(tf.constant(encode(pixels)), record).numpy()
+    actual = center_crop(tf.constant(encode(pixels)), record).numpy()
     assert actual.min() == 0
     assert actual.max() == 255
 
@@ -86,7 +86,7 @@ def test_every_kind_of_file(file_format, mode, channels):
     mean, std = (0.0,) * channels, (1.0,) * channels
     record = Preprocessing((24, 24), 1.0, mean=mean, std=std)
     encoded = encode(pixels, file_format, mode)
-    actual = centre_crop(tf.constant(encoded), record)
+    actual = center_crop(tf.constant(encoded), record)
     pillow = Image.open(io.BytesIO(encoded)).convert("RGB" if channels == 3 else "L")
     expected = np.asarray(pillow, "float32").reshape(24, 24, channels)
     assert np.abs(actual - expected).mean() < 1.5
@@ -116,12 +116,12 @@ def test_tolerance(file_format, channels):
     """A good image is the same, a damaged one is a black pixel and no error."""
     encoded = encode(photo(24, 31), file_format)
 
-    def centre(shape):
+    def center(shape):
         return shape[:2] // 4, shape[:2] // 2
 
     def read(encoded, tolerant):
         whole = decode_whole(encoded, channels, tolerant)
-        return *whole, *decode_part(encoded, centre, channels, tolerant)
+        return *whole, *decode_part(encoded, center, channels, tolerant)
 
     read = tf.function(read)
     for trusted, tried in zip(read(encoded, False), read(encoded, True), strict=True):

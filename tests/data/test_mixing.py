@@ -67,8 +67,8 @@ def test_cutmix():
         ratio = np.sqrt(1 - rng.beta(1, 1))
         sides = []
         for side in (HEIGHT, WIDTH):
-            half, centre = int(side * ratio) // 2, rng.integers(side)
-            sides.append(min(side, centre + half) - max(0, centre - half))
+            half, center = int(side * ratio) // 2, rng.integers(side)
+            sides.append(min(side, center + half) - max(0, center - half))
         expected.append(1 - np.prod(sides) / (HEIGHT * WIDTH))
     found = shares(config).round(4)
     assert scipy.stats.ks_2samp(found, np.round(expected, 4)).pvalue > 1e-4

@@ -16,14 +16,14 @@ from se_keras.data import (
     read_image,
     training_batches,
 )
-from se_keras.data.images import centre_crop
+from se_keras.data.images import center_crop
 from se_keras.errors import UsageError
 from se_keras.models import Preprocessing
 from se_keras.models.preprocessing import CIFAR, IMAGENET
 from tests.data.images import decode, encode, photo
 from tests.helpers import ROOT
 
-# Nothing is done to an image: it can be recognised in a batch.
+# Nothing is done to an image: it can be recognized in a batch.
 PIXELS = Preprocessing((8, 8), 1.0, mean=(0.0,), std=(1 / 255,))
 UNTOUCHED = Augmentation(crop="padded", padding=0, flip=False)
 MIXED = dataclasses.replace(UNTOUCHED, mixup=0.2, cutmix=1.0)
@@ -336,7 +336,7 @@ def test_photographs(record, photos):
         *batch[:2], records, strict=True
     ):
         assert label == expected_label
-        pixels = centre_crop(encoded, record).numpy().astype("float64")
+        pixels = center_crop(encoded, record).numpy().astype("float64")
         expected = (pixels / 255 - record.mean) / record.std
         np.testing.assert_allclose(image, expected, rtol=0, atol=1e-5)
 
@@ -346,7 +346,7 @@ def test_read_image_is_the_evaluation_image(suffix, tmp_path):
     path = tmp_path / "no suffix"
     path.write_bytes(encode(photo(40, 70), suffix))
     record = Preprocessing((16, 16))
-    expected = centre_crop(tf.constant(path.read_bytes()), record)
+    expected = center_crop(tf.constant(path.read_bytes()), record)
     for given in (path, str(path)):
         np.testing.assert_array_equal(read_image(given, record), expected)
 

@@ -115,13 +115,13 @@ def test_operations_in_a_batch_do_not_mix():
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_grey_images(name):
     """One channel gives what three equal ones give."""
-    grey = photo(20, 30)[None, ..., :1]
+    gray = photo(20, 30)[None, ..., :1]
     draws = batch_of([(0.6, -1.0)], list(OPERATIONS).index(name))
     single, triple = (
-        rand_augment(tf.constant(np.repeat(grey, count, -1)), draws).numpy()
+        rand_augment(tf.constant(np.repeat(gray, count, -1)), draws).numpy()
         for count in (1, 3)
     )
-    assert single.shape == grey.shape
+    assert single.shape == gray.shape
     assert np.abs(triple - single.astype("float64")).max() <= 1
 
 

@@ -17,7 +17,7 @@ from se_keras.data import Augmentation, embedded, open_source, training_batches
 from se_keras.data.pipeline import evaluation_batches
 from se_keras.errors import UsageError
 from se_keras.models.preprocessing import CIFAR, IMAGENET
-from tests.data.images import decode, pillow_centre_crop
+from tests.data.images import decode, pillow_center_crop
 from tests.helpers import ROOT
 
 
@@ -190,7 +190,7 @@ def test_data_sets_of_tfds(name, evaluation_split, record, shape, classes, tmp_p
     assert labels[:5].tolist() == [label for _, label in records]
     assert images.shape == (8, *record.size, 3)
     for image, (encoded, _) in zip(images, records, strict=False):
-        pixels = pillow_centre_crop(decode(encoded), record) / 255
+        pixels = pillow_center_crop(decode(encoded), record) / 255
         expected = (pixels - record.mean) / record.std
         assert np.abs(image - expected).mean() < 0.05
 

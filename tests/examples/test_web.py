@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 COUNT = 20
 NAMES = tuple("abcdefghij")
 TOP = 5
-# The sum of rounding in decoding to grey, resizing and the network.
+# The sum of rounding in decoding to gray, resizing and the network.
 TOLERANCE = 1e-3
 RECORD = Preprocessing((40, 56), 0.875)
 # Two decoders of JPEG, and bytes for all numbers, are as far from each other as this.
@@ -72,7 +72,7 @@ def page(open_page, address):
 
 @pytest.fixture(scope="module")
 def digits_network(digits, digits_run, tmp_path_factory):
-    """The trained network of grey images, and digits of the test split."""
+    """The trained network of gray images, and digits of the test split."""
     model = keras.models.load_model(digits_run.workdir / "model.keras")
     folder = tmp_path_factory.mktemp("digits")
     records = digits.records("test").take(COUNT).as_numpy_iterator()
@@ -102,7 +102,7 @@ def photographs(tmp_path_factory):
     return sorted(folder.iterdir())
 
 
-def colour_network(record, photographs, activation="softmax"):
+def color_network(record, photographs, activation="softmax"):
     """A random network that answers differently on each of the photographs."""
     model = randomize(
         create_model("se_resnet20", classes=10, input_shape=(*record.size, 3))
@@ -173,11 +173,11 @@ def test_a_trained_network_of_grey_images(page, digits_network):
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 @pytest.mark.parametrize("include_preprocessing", [True, False])
-def test_networks_of_colour_images(
+def test_networks_of_color_images(
     interpolation, include_preprocessing, page, photographs, tmp_path
 ):
     record = Preprocessing(RECORD.size, RECORD.crop, interpolation)
-    network = colour_network(record, photographs)
+    network = color_network(record, photographs)
     path = written(
         network, tmp_path / "m.tflite", include_preprocessing=include_preprocessing
     )
@@ -190,7 +190,7 @@ def test_networks_of_colour_images(
 
 
 def test_logits_become_shares(page, photographs, tmp_path):
-    network = colour_network(RECORD, photographs, "linear")
+    network = color_network(RECORD, photographs, "linear")
     path = written(network, tmp_path / "m.tflite", include_preprocessing=True)
     shown = page_scores(page, path, photographs[:3])
     expected = tf.nn.softmax(keras_scores(network, photographs[:3])).numpy()
@@ -212,14 +212,14 @@ def exported(network, folder):
     )
 
 
-def test_a_quantised_network_of_normalised_images(page, digits_network, tmp_path):
+def test_a_quantized_network_of_normalized_images(page, digits_network, tmp_path):
     images = digits_network.record.normalize(calibration(digits_network))
     settings = {"quantization": "int8", "calibration": images}
     page.choose("model", written(digits_network, tmp_path / "m.tflite", **settings))
     assert "include_preprocessing=True" in page.error
 
 
-def quantised(network, folder, output=tf.float32):
+def quantized(network, folder, output=tf.float32):
     """Returns an int8 file of a network of bytes, as the converter makes it."""
     pixels = calibration(network)
     of_pixels = with_preprocessing(fold(network.model), network.record)
@@ -239,10 +239,10 @@ def quantised(network, folder, output=tf.float32):
 
 @pytest.mark.parametrize(
     "make",
-    [exported, quantised, functools.partial(quantised, output=tf.uint8)],
+    [exported, quantized, functools.partial(quantized, output=tf.uint8)],
     ids=["ours", "converter", "bytes out"],
 )
-def test_a_quantised_network(make, page, digits_network, tmp_path):
+def test_a_quantized_network(make, page, digits_network, tmp_path):
     path = make(digits_network, tmp_path)
     shown = page_scores(page, path, digits_network.images)
     expected = keras_scores(digits_network, digits_network.images)
@@ -263,7 +263,7 @@ def test_a_network_that_the_runtime_refuses(page, digits_network, tmp_path):
         if weight.path.endswith("fc1/bias"):
             weight.assign(weight - 100)
     network = types.SimpleNamespace(**{**vars(digits_network), "model": model})
-    page.choose("model", quantised(network, tmp_path))
+    page.choose("model", quantized(network, tmp_path))
     assert page.error.startswith("Expected a model that LiteRT.js runs. Received: ")
     assert "XNNPACK" in page.error
 
@@ -285,7 +285,7 @@ def test_an_archive_that_another_program_wrote(page, digits_network, tmp_path):
 
 def test_a_jpeg_is_not_turned(page, photographs, tmp_path):
     """Keras doesn't see the orientation that a camera notes in EXIF either."""
-    network = colour_network(RECORD, photographs)
+    network = color_network(RECORD, photographs)
     tflite = written(network, tmp_path / "m.tflite", include_preprocessing=True)
     image = Image.fromarray(PHOTOS["china"])
     exif = Image.Exif()
@@ -301,7 +301,7 @@ def test_a_jpeg_is_not_turned(page, photographs, tmp_path):
     assert error < DECODERS
 
 
-def test_a_grey_network_on_colour(page, digits_network, photographs):
+def test_a_grey_network_on_color(page, digits_network, photographs):
     shown = page_scores(page, digits_network.tflite, photographs[:4])
     expected = keras_scores(digits_network, photographs[:4])
     assert differences(digits_network, shown, expected).max() < TOLERANCE
@@ -322,7 +322,7 @@ def test_the_model_beside_the_page(
         assert digits_network.images[0].name in page.text
 
         # Another model answers for the same image.
-        network = colour_network(RECORD, photographs)
+        network = color_network(RECORD, photographs)
         written(network, tmp_path / "m.tflite", include_preprocessing=True)
         page.drop(tmp_path / "m.tflite")
         assert set(page.scores) <= set(network.names)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from se_keras.data.images import centre_crop
+from se_keras.data.images import center_crop
 from se_keras.models import Preprocessing
 
 
@@ -13,7 +13,7 @@ def digits_test(digits):
     """The whole test split, as pixels that the network of `digits_run` expects."""
     record = Preprocessing((12, 12), 1.0, mean=(0.0,), std=(1.0,))
     records = [
-        (centre_crop(tf.constant(encoded), record), label)
+        (center_crop(tf.constant(encoded), record), label)
         for encoded, label in digits.records("test").as_numpy_iterator()
     ]
     pixels, labels = (np.stack(part) for part in zip(*records, strict=True))

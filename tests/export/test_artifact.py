@@ -121,7 +121,7 @@ def test_mixed_precision(write, tmp_path):
     np.testing.assert_allclose(run(write, tmp_path, images()), expected, atol=1e-5)
 
 
-def test_normalisation_is_in_float32(write, tmp_path):
+def test_normalization_is_in_float32(write, tmp_path):
     model = network(dtype="float32")
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
@@ -403,7 +403,7 @@ def test_many_images_are_verified_in_parts(write, tmp_path, monkeypatch):
     assert sizes[:3] == [32, 32, 6]
 
 
-def grey():
+def gray():
     image = keras.Input((6, 5, 1))
     inner = network()
     model = ImageModel(image, inner(keras.ops.repeat(image, 3, -1)))
@@ -412,12 +412,12 @@ def grey():
 
 
 def test_a_record_of_other_channels_does_not_travel(write, tmp_path):
-    """The model has it from a network of colour images that is in it."""
-    write(grey(), tmp_path)
+    """The model has it from a network of color images that is in it."""
+    write(gray(), tmp_path)
     assert read(tmp_path / WRITERS[write][0]).preprocessing is None
     for settings in ({"preprocessing": RECORD}, {"include_preprocessing": True}):
         with pytest.raises(UsageError, match=r"preprocessing.*Received"):
-            write(grey(), tmp_path, overwrite=True, **settings)
+            write(gray(), tmp_path, overwrite=True, **settings)
 
 
 def test_channels_first(write, tmp_path):

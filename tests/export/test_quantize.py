@@ -39,7 +39,7 @@ def network(gate_bias=0.0, groups=1):
 
 
 def pixels(count=40, low=0, high=255):
-    """Images that differ in brightness and in colour, as photographs do."""
+    """Images that differ in brightness and in color, as photographs do."""
     rng = np.random.default_rng(0)
     shares = rng.uniform(size=(count, 1, 1, 3)) * rng.uniform(size=(count, *SHAPE))
     return (low + (high - low) * shares).astype("float32")
@@ -104,7 +104,7 @@ def test_int8_of_a_trained_network(digits_run, digits_test, tmp_path):
         for tensor in interpreter.get_tensor_details()
         if tensor["dtype"] == np.float32 and tensor["name"]
     ]
-    # The pixels before and after each step of the normalisation, and the scores.
+    # The pixels before and after each step of the normalization, and the scores.
     assert len(floats) <= 7
     # A scale for each kernel of a convolution; activations have one.
     for tensor in interpreter.get_tensor_details():
@@ -129,13 +129,13 @@ def test_int8_of_a_gate(gate_bias, tmp_path):
 def test_pixels_keep_their_values_whatever_calibration_saw(digits_run, tmp_path):
     model = keras.models.load_model(digits_run.workdir / "model.keras")
     path = tmp_path / "model.tflite"
-    grey = np.random.default_rng(0).uniform(50, 100, (10, 12, 12, 1))
+    gray = np.random.default_rng(0).uniform(50, 100, (10, 12, 12, 1))
     export.tflite(
         model,
         path,
         include_preprocessing=True,
         quantization="int8",
-        calibration=grey,
+        calibration=gray,
     )
     _, interpreter = operations(path)
     scale, zero = interpreter.get_input_details()[0]["quantization"]
@@ -269,7 +269,7 @@ def test_errors_grow_where_a_range_is_too_wide():
 
 @pytest.mark.parametrize(
     ("include_preprocessing", "most", "message"),
-    [(True, 1, r"pixels in 0\.\.255.*0\.\.1"), (False, 255, r"normalised.*0\.\.255")],
+    [(True, 1, r"pixels in 0\.\.255.*0\.\.1"), (False, 255, r"normalized.*0\.\.255")],
 )
 def test_calibration_of_another_range(
     include_preprocessing, most, message, digits_run, digits_test, tmp_path

@@ -42,7 +42,7 @@ def preprocessing(mean, std):
     return Preprocessing((6, 5), 1.0, mean=mean, std=std)
 
 
-COLOURED = preprocessing((0.4, 0.5, 0.6), (0.1, 0.2, 0.3))
+COLORED = preprocessing((0.4, 0.5, 0.6), (0.1, 0.2, 0.3))
 
 
 class Flat:
@@ -126,8 +126,8 @@ AS_THEY_ARE = ((0.0,), (1.0,))
 @pytest.mark.parametrize(
     ("channels", "record", "included", "color_space", "normalization"),
     [
-        (3, COLOURED, True, RGB, AS_THEY_ARE),
-        (3, COLOURED, False, RGB, None),
+        (3, COLORED, True, RGB, AS_THEY_ARE),
+        (3, COLORED, False, RGB, None),
         (3, None, False, RGB, None),
         (
             3,
@@ -168,10 +168,10 @@ def test_record(channels, record, included, color_space, normalization, tmp_path
 
 @pytest.mark.parametrize(
     ("record", "included", "color_space"),
-    [(COLOURED, True, RGB), (None, False, RGB), (COLOURED, False, 0)],
-    ids=["pixels", "unknown", "normalised"],
+    [(COLORED, True, RGB), (None, False, RGB), (COLORED, False, 0)],
+    ids=["pixels", "unknown", "normalized"],
 )
-def test_bytes_of_normalised_images_are_no_colours(
+def test_bytes_of_normalized_images_are_no_colors(
     record, included, color_space, tmp_path
 ):
     path = tmp_path / "model.tflite"
@@ -218,7 +218,7 @@ def test_the_model_stays_as_it_is(tmp_path):
     convert(converted)
     original = converted.read_bytes()
     path.write_bytes(original)
-    write_tflite_metadata(path, Metadata(NAMES, COLOURED, True))
+    write_tflite_metadata(path, Metadata(NAMES, COLORED, True))
 
     # In front of it are a few hundred bytes that move nothing off its alignment.
     written = path.read_bytes()
@@ -253,5 +253,5 @@ def test_weights_outside_the_flatbuffer(tmp_path):
     model = schema.Model.GetRootAs(path.read_bytes())
     assert any(model.Buffers(i).Offset() > 1 for i in range(model.BuffersLength()))
     original = path.read_bytes()
-    write_tflite_metadata(path, Metadata(NAMES, COLOURED, True))
+    write_tflite_metadata(path, Metadata(NAMES, COLORED, True))
     assert path.read_bytes() == original

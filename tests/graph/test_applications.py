@@ -128,7 +128,7 @@ def create(name: str) -> keras.Model:
 
 
 def calibrate(model: keras.Model, images) -> None:
-    """Gives batch normalisation the statistics of some images, so that signals pass."""
+    """Gives batch normalization the statistics of some images, so that signals pass."""
     norms = [
         layer
         for layer in model.layers

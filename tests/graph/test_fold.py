@@ -241,7 +241,7 @@ class Noise(layers.Dropout):
 
 
 class Odd(layers.BatchNormalization):
-    """Another normalisation."""
+    """Another normalization."""
 
     def call(self, inputs, **arguments):
         return 2 * super().call(inputs, **arguments)
@@ -335,7 +335,7 @@ def test_layers_with_other_weights_than_a_kernel(change, last):
     np.testing.assert_allclose(fold(model).predict(x, verbose=0), expected, atol=1e-5)
 
 
-def test_quantised_gates():
+def test_quantized_gates():
     model = keras.Sequential([keras.Input((8, 8, 4)), SqueezeExcite(ratio=2)])
     model.quantize("int8")
     # Keras makes no gate again that is changed so.

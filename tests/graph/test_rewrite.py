@@ -111,7 +111,7 @@ def image_model():
     return model
 
 
-def normalised():
+def normalized():
     x = image()
     norm = layers.Normalization(name="norm")
     norm.adapt(np.random.default_rng(0).uniform(3, 9, (16, 8, 8, 3)))
@@ -130,14 +130,14 @@ EVERY_KIND = [
     frozen,
     unregistered,
     image_model,
-    normalised,
+    normalized,
 ]
 
 
 @pytest.mark.parametrize("create", EVERY_KIND)
 def test_build_copies_every_kind_of_model(create):
     model = create()
-    if create is not normalised:
+    if create is not normalized:
         randomize(model)
     twin = Graph(model).build()
     assert type(twin) is type(model)

@@ -45,18 +45,18 @@ def effective_squeeze_excite(images, weights):
 
 
 def efficient_channel_attention(images, weights):
-    """Wang et al. 2020, equation 7: a channel sees its k neighbours, zeros outside."""
+    """Wang et al. 2020, equation 7: a channel sees its k neighbors, zeros outside."""
     kernel = np.ravel(weights[0])
     reach = len(kernel) // 2
     gates = np.empty(images.shape)
     for n, image in enumerate(images):
         means = squeezed(image)
         for c in range(len(means)):
-            neighbours = range(c - reach, c + reach + 1)
+            neighbors = range(c - reach, c + reach + 1)
             gates[n, ..., c] = sigmoid(
                 sum(
                     weight * means[i]
-                    for weight, i in zip(kernel, neighbours, strict=True)
+                    for weight, i in zip(kernel, neighbors, strict=True)
                     if 0 <= i < len(means)
                 )
             )

@@ -99,8 +99,8 @@ def test_input_tensor():
 
 
 def test_images_of_the_input_and_not_of_the_tensor(tmp_path):
-    grey = keras.Input((48, 40, 1))
-    x = keras.layers.Resizing(*SHAPE[:2])(keras.layers.Conv2D(3, 1)(grey))
+    gray = keras.Input((48, 40, 1))
+    x = keras.layers.Resizing(*SHAPE[:2])(keras.layers.Conv2D(3, 1)(gray))
     model = create_model("se_resnet20", input_tensor=x, classes=5)
     assert model.preprocessing.size == (48, 40)
     assert model.preprocessing.channels == 1

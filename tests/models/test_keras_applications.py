@@ -210,13 +210,13 @@ def test_imagenet_without_top(imagenet):
 
 @pytest.mark.parametrize("channels", [1, 6])
 def test_imagenet_in_other_channels(imagenet, channels):
-    """The same grey picture in each channel gives what it gives in colour."""
+    """The same gray picture in each channel gives what it gives in color."""
     how = "summed to 1" if channels == 1 else "repeated and scaled to 6"
     with pytest.warns(UserWarning, match=f"'conv1': 3 input channels .*{how}"):
         model = ours("se_mobilenet", weights="imagenet", input_shape=(64, 96, channels))
-    grey = images(2, 64, 96, 1)
-    actual = outputs(model, np.repeat(grey, channels, -1), "conv1_relu")
-    expected = outputs(imagenet[0], np.repeat(grey, 3, -1), "conv1_relu")
+    gray = images(2, 64, 96, 1)
+    actual = outputs(model, np.repeat(gray, channels, -1), "conv1_relu")
+    expected = outputs(imagenet[0], np.repeat(gray, 3, -1), "conv1_relu")
     assert relative_error(actual, expected) < 1e-5
     assert model.preprocessing.channels == channels
 

@@ -90,8 +90,8 @@ def test_bad_argument(arguments, message):
 
 
 def test_unknown_field():
-    with pytest.raises(TypeError, match="colour"):
-        Preprocessing.from_dict({"colour": "bgr"})
+    with pytest.raises(TypeError, match="color"):
+        Preprocessing.from_dict({"color": "bgr"})
 
 
 @pytest.mark.parametrize(

@@ -271,7 +271,7 @@ def random_state(network):
 
 
 def images(height, width, channels):
-    """A pale and a bright image of coloured tiles under noise, in float32."""
+    """A pale and a bright image of colored tiles under noise, in float32."""
     rng = np.random.default_rng(0)
     tiles = rng.normal(0, 1, (2, 2, 3, channels))
     rows, columns = np.arange(height) * 2 // height, np.arange(width) * 3 // width

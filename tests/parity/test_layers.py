@@ -106,4 +106,4 @@ def test_kernel_sizes_are_those_of_timm(timm_layers):
     layer = EfficientChannelAttention()
     for channels in range(1, 2049):
         theirs = timm_layers.EcaModule(channels, device="meta")
-        assert layer.neighbours(channels) == theirs.conv.kernel_size[0]
+        assert layer.neighbors(channels) == theirs.conv.kernel_size[0]

@@ -118,7 +118,7 @@ def networks(request, torch):
 
 
 def images(height, width):
-    """A pale and a bright image of coloured tiles under noise, in float32."""
+    """A pale and a bright image of colored tiles under noise, in float32."""
     rng = np.random.default_rng(0)
     tiles = rng.normal(0, 1, (2, 2, 3, 3))
     rows, columns = np.arange(height) * 2 // height, np.arange(width) * 3 // width

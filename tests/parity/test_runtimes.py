@@ -28,7 +28,7 @@ REQUIREMENT = "mediapipe>=1.2,<2"
 SIDE, COUNT = 32, 20
 INT8 = 0.35  # of a score; so small a network has few numbers that errors cancel in
 CLASSES = tuple(f"class of image {index:02}" for index in range(COUNT))
-COLOURED = Preprocessing((SIDE, SIDE), 1.0, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
+COLORED = Preprocessing((SIDE, SIDE), 1.0, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
 UNIFORM = Preprocessing((SIDE, SIDE), 1.0, mean=(0.5,) * 3, std=(0.25,) * 3)
 GREY = Preprocessing((SIDE, SIDE), 1.0, mean=(0.5,), std=(0.25,))
 
@@ -107,7 +107,7 @@ def network(channels, images):
     return model
 
 
-def greyscale(pixels):
+def grayscale(pixels):
     return tf.image.rgb_to_grayscale(tf.constant(pixels, tf.float32)).numpy()
 
 
@@ -136,14 +136,12 @@ def case(tmp_path_factory):
         return types.SimpleNamespace(model=model, path=path, scores=scores)
 
     names = {"class_names": CLASSES}
-    grey = made("grey", GREY, greyscale(pixels), include_preprocessing=True, **names)
-    colour = keras.Input((SIDE, SIDE, 3))
-    converted = keras.Model(
-        colour, grey.model(keras.ops.image.rgb_to_grayscale(colour))
-    )
+    gray = made("gray", GREY, grayscale(pixels), include_preprocessing=True, **names)
+    color = keras.Input((SIDE, SIDE, 3))
+    converted = keras.Model(color, gray.model(keras.ops.image.rgb_to_grayscale(color)))
     scores = converted.predict(UNIFORM.normalize(pixels), verbose=0)
     assert len(set(scores.argmax(-1))) == COUNT
-    path = folder / "greyed.tflite"
+    path = folder / "grayed.tflite"
     export.tflite(
         converted,
         path,
@@ -152,26 +150,26 @@ def case(tmp_path_factory):
         **names,
     )
     int8 = {"quantization": "int8", **names}
-    normalized = COLOURED.normalize(pixels.astype("float32"))
+    normalized = COLORED.normalize(pixels.astype("float32"))
     return types.SimpleNamespace(
         folder=folder,
         int8=made(
             "int8",
-            COLOURED,
+            COLORED,
             pixels,
             include_preprocessing=True,
             calibration=pixels.astype("float32"),
             **int8,
         ),
         int8_of_normalized=made(
-            "normalized", COLOURED, pixels, calibration=normalized, **int8
+            "normalized", COLORED, pixels, calibration=normalized, **int8
         ),
-        pixels=made("pixels", COLOURED, pixels, include_preprocessing=True, **names),
+        pixels=made("pixels", COLORED, pixels, include_preprocessing=True, **names),
         uniform=made("uniform", UNIFORM, pixels, **names),
-        coloured=made("coloured", COLOURED, pixels, **names),
-        nameless=made("nameless", COLOURED, pixels, include_preprocessing=True),
-        grey=grey,
-        greyed=types.SimpleNamespace(path=path, scores=scores),
+        colored=made("colored", COLORED, pixels, **names),
+        nameless=made("nameless", COLORED, pixels, include_preprocessing=True),
+        gray=gray,
+        grayed=types.SimpleNamespace(path=path, scores=scores),
     )
 
 
@@ -182,7 +180,7 @@ def assert_the_same(actual, expected, tolerance=1e-3):
 
 
 def test_mediapipe_opens_it_as_it_is(mediapipe, case):
-    expected = [case.pixels, case.uniform, case.greyed]
+    expected = [case.pixels, case.uniform, case.grayed]
     files = [each.path for each in expected]
     answers = classify(mediapipe, "mediapipe", case.folder / "same", *files)
     for actual, each in zip(answers, expected, strict=True):
@@ -210,10 +208,10 @@ def test_mediapipe_without_names(mediapipe, case):
 
 def test_mediapipe_says_what_it_does_not_take(mediapipe, case):
     """The limits that the documentation of `export.tflite` gives."""
-    files = [case.coloured.path, case.grey.path, case.int8_of_normalized.path]
+    files = [case.colored.path, case.gray.path, case.int8_of_normalized.path]
     answers = classify(mediapipe, "mediapipe", case.folder / "same", *files)
-    coloured, *others = (answer.error for answer in answers)
-    assert "NormalizationOptions" in coloured
+    colored, *others = (answer.error for answer in answers)
+    assert "NormalizationOptions" in colored
     assert all("Only RGB color space" in other for other in others)
 
 
@@ -239,7 +237,7 @@ def test_servers(package, reader, write, name, case, tmp_path):
         case.pixels.model,
         path,
         include_preprocessing=True,
-        preprocessing=COLOURED,
+        preprocessing=COLORED,
         class_names=CLASSES,
     )
     (actual,) = classify(sys.executable, reader, case.folder / "pixels.npy", path)

@@ -186,17 +186,17 @@ def test_network_for_other_images(channels, timm):
     """Through timm's own adaptation of pretrained weights."""
     import torch
 
-    colour = timm_networks.random_network("seresnet18")
+    color = timm_networks.random_network("seresnet18")
     theirs = timm.create_model(
         "seresnet18",
         pretrained=True,
         in_chans=channels,
-        pretrained_cfg_overlay={"state_dict": dict(colour.state_dict())},
+        pretrained_cfg_overlay={"state_dict": dict(color.state_dict())},
     ).eval()
     model = create_model(
         "se_resnet18", input_shape=(64, 64, channels), classifier_activation=None
     )
-    weights.load(model, colour.state_dict())
+    weights.load(model, color.state_dict())
     images = np.random.default_rng(0).normal(size=(2, 64, 64, channels))
     images = images.astype("float32")
     with torch.no_grad():
@@ -268,7 +268,7 @@ def test_a_whole_model_in_a_pickle_is_refused(timm, tmp_path):
 
 
 def test_the_table_of_published_weights(timm):
-    """Sizes, crops and licences are timm's, and none of its weights is left out."""
+    """Sizes, crops and licenses are timm's, and none of its weights is left out."""
     from timm.models import get_pretrained_cfg
 
     names = timm.list_pretrained(["seres*", "senet*", "legacy_se*", "resnetrs*"])
@@ -285,7 +285,7 @@ def test_the_table_of_published_weights(timm):
         assert ours.test_size == (test_size and test_size[1:])
         assert ours.test_crop == theirs.test_crop_pct
         assert ours.classes == theirs.num_classes
-        assert ours.licence == theirs.license
+        assert ours.license == theirs.license
         assert theirs.origin_url in (None, ours.origin)
         assert ours.file == (None if theirs.hf_hub_id else theirs.url)
         assert theirs.hf_hub_id in (None, "timm/", f"timm/{name}")

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 from se_keras import training
-from se_keras.data.images import centre_crop
+from se_keras.data.images import center_crop
 from se_keras.errors import InterruptionError, UsageError
 from se_keras.export import load_classifier
 from se_keras.training import results, run
@@ -37,7 +37,7 @@ def test_accuracy_is_that_of_the_saved_model(digits_run, digits):
     model = keras.models.load_model(digits_run.workdir / "model.keras")
     records = list(digits.records("test"))
     record = model.preprocessing
-    pixels = np.stack([centre_crop(encoded, record) for encoded, _ in records])
+    pixels = np.stack([center_crop(encoded, record) for encoded, _ in records])
     labels = np.array([int(label) for _, label in records])
     images = (pixels / 255 - record.mean) / record.std
     scores = model.predict(images, verbose=0).astype("float64")

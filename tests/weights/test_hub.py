@@ -105,14 +105,14 @@ def test_info(hub):
     info = weights.info(NAME)
     assert info.networks == ("se_resnet18",)
     assert info.classes == 5
-    assert (info.licence, info.origin) == ("cc-by-4.0", "https://example.org")
+    assert (info.license, info.origin) == ("cc-by-4.0", "https://example.org")
     assert hub[1] == [(NAME, "config.json")]
 
 
 def test_table_without_network(no_network):
     info = weights.info("timm/seresnet50.a1_in1k")
     assert info.networks == ("se_resnet50",)
-    assert info.licence == "apache-2.0"
+    assert info.license == "apache-2.0"
     assert info.top1 == ((224, 80.01), (288, 81.11))
     assert info.preprocessing.crop == 0.95
     assert info.preprocessing_for(288, 288, 3).crop == 1.0
@@ -141,7 +141,7 @@ def test_info_of_an_unknown_tag_without_network(name, known, no_network):
 def test_the_table_is_said_to_stand_in_for_the_hub(no_network, capsys):
     cli.main(["info", "timm/seresnet50.a1_in1k"])
     output = capsys.readouterr().out
-    assert "licence: apache-2.0" in output
+    assert "license: apache-2.0" in output
     assert "remarks: the hub could not be reached" in output
 
 
@@ -151,7 +151,7 @@ def test_a_copy_in_the_cache_needs_no_network(hub, monkeypatch):
 
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: "path")
     monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", ask)
-    assert weights.info(NAME).licence == "cc-by-4.0"
+    assert weights.info(NAME).license == "cc-by-4.0"
     assert not weights.info(NAME).remarks
 
 
@@ -160,7 +160,7 @@ def test_a_record_of_the_hub_with_an_odd_value(hub):
     text = json.dumps({**CONFIG, "pretrained_cfg": record})
     (hub[0] / "config.json").write_text(text)
     info = weights.info(NAME)
-    assert info.licence == "cc-by-4.0"
+    assert info.license == "cc-by-4.0"
     assert info.preprocessing is None
     assert "crop=1.1" in info.remarks[0]
     assert "crop=1.1" in str(weights.load(small("se_resnet18"), NAME))
@@ -266,6 +266,6 @@ def test_a_network_that_timm_has_with_se_only(hub):
 def test_table():
     for source, info in weights.PUBLISHED.items():
         assert info.source == source
-        assert info.licence
+        assert info.license
         assert info.preprocessing
         assert len(info.networks) == 1

@@ -284,16 +284,16 @@ class TestFineTuning:
         model = small(input_shape=(32, 32, channels))
         weights.load(model, state)
         kernel = values(model)["stem_conv/kernel"]
-        colour = expected_values(small(), state)["stem_conv/kernel"]
+        color = expected_values(small(), state)["stem_conv/kernel"]
         if channels == 1:
-            expected = colour.sum(axis=2, keepdims=True)
+            expected = color.sum(axis=2, keepdims=True)
         else:
-            expected = colour[:, :, np.arange(channels) % 3] * 3 / channels
+            expected = color[:, :, np.arange(channels) % 3] * 3 / channels
         np.testing.assert_allclose(kernel, expected, rtol=1e-6)
         assert "stem_conv/kernel: 3 input channels in the file" in caplog.text
         assert model.preprocessing.channels == channels
 
-    def test_a_grey_image_gives_what_the_same_image_in_colour_did(self):
+    def test_a_grey_image_gives_what_the_same_image_in_color_did(self):
         kernel = np.random.default_rng(0).normal(size=(3, 3, 3, 4)).astype("float32")
         for channels in (1, 6):
             adapted = adapt_input_channels(kernel, channels)
@@ -381,7 +381,7 @@ class TestPreprocessing:
         assert remark in caplog.text
         assert weights.info(path).remarks == report.remarks
         if "license" in config:
-            assert report.info.licence == "mit"
+            assert report.info.license == "mit"
 
 
 class TestNetworksWithTheSameWeights:
@@ -725,4 +725,4 @@ def test_info_of_a_file(tmp_path):
     assert info.networks == ("se_resnext26t_32x4d",)
     assert info.classes == 7
     assert info.preprocessing is None
-    assert info.licence is None
+    assert info.license is None
