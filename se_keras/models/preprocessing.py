@@ -70,6 +70,17 @@ class Preprocessing:
         """Returns `pixels`, in 0..255 with channels last, as the network wants them."""
         return pixels * self.scale + self.offset
 
+    def denormalize(self, images):
+        """Returns the pixels of normalized images: the inverse of `normalize`.
+
+        Args:
+            images: `(..., height, width, channels)`, as `normalize` returned them.
+
+        Returns:
+            The pixels, in 0..255 up to rounding.
+        """
+        return (images - self.offset) / self.scale
+
     def with_input(self, height: int | None, width: int | None, channels: int):
         """Returns the record for another input; unknown sizes keep the record's.
 
