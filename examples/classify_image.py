@@ -11,9 +11,12 @@ import numpy as np
 from absl import flags
 
 from se_keras import export
+from se_keras.cli.absl_main import define_import_flag, import_modules, run_main
+from se_keras.cli.exit import exit_on_usage_error
 from se_keras.data import read_image
-from se_keras.errors import UsageError, exit_on_usage_error, run_main
+from se_keras.errors import UsageError
 
+IMPORT = define_import_flag()
 MODEL = flags.DEFINE_string(
     "model", None, "A .tflite file, a .keras file or a SavedModel folder."
 )
@@ -25,6 +28,7 @@ def main(argv):
     with exit_on_usage_error():
         if not MODEL.value or len(argv) < 2:
             raise UsageError("Expected --model=MODEL and at least one image file")
+        import_modules(IMPORT.value)
         classifier = export.load_classifier(MODEL.value)
         images = [read_image(path, classifier.preprocessing) for path in argv[1:]]
         scores = classifier.predict(np.stack(images))

@@ -1,11 +1,11 @@
-r"""Prepares Fashion-MNIST, as Debian has it, as a data set of TensorFlow Datasets.
+r"""Prepares Fashion-MNIST from Debian's package as a data set of TensorFlow Datasets.
 
     apt-get install dataset-fashion-mnist
-    python examples/prepare_fashion_mnist.py --data_dir=TFDS_FOLDER
-    python examples/train_imagenet.py --dataset=fashion_mnist --data_dir=TFDS_FOLDER
+    python examples/prepare_fashion_mnist.py --data_dir=TFDS_DIRECTORY
+    python examples/train_imagenet.py --dataset=fashion_mnist --data_dir=TFDS_DIRECTORY
 
-It needs no network. 60,000 training and 10,000 test images of 28 x 28 pixels, gray, of
-ten classes of clothes: https://arxiv.org/abs/1708.07747.
+It needs no connection to the internet. 60,000 training and 10,000 test images of 28 x
+28 pixels, grayscale, of ten classes of clothes: https://arxiv.org/abs/1708.07747.
 """
 
 import os
@@ -22,13 +22,15 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import flags, logging
 
-from se_keras.errors import UsageError, exit_on_usage_error, run_main
+from se_keras.cli.absl_main import run_main
+from se_keras.cli.exit import exit_on_usage_error
+from se_keras.errors import UsageError
 
 DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Where TFDS data sets are.", required=True
+    "data_dir", None, "Directory of the TFDS data sets.", required=True
 )
 SOURCE = flags.DEFINE_string(
-    "source", "/usr/share/datasets/fashion-mnist", "Folder of the four .gz files."
+    "source", "/usr/share/datasets/fashion-mnist", "Directory of the four .gz files."
 )
 
 NAME = "fashion_mnist"
@@ -49,7 +51,7 @@ FILES = {"train": "train", "test": "t10k"}
 
 
 def read_idx(path: pathlib.Path) -> np.ndarray:
-    """Returns the bytes of a compressed IDX file, in the shape it says.
+    """Returns the bytes of a compressed IDX file, in the shape that it states.
 
     Raises:
         UsageError: If there is no such file, or it is damaged.
@@ -61,20 +63,23 @@ def read_idx(path: pathlib.Path) -> np.ndarray:
         values = np.frombuffer(content, "uint8", offset=4 + 4 * rank)
     except FileNotFoundError as error:
         raise UsageError(
-            f"Expected the file {path}, which Debian's package dataset-fashion-mnist "
-            "has. Received a folder without it"
+            f"Expected the file {path}, of Debian's package dataset-fashion-mnist. "
+            "Received: a directory without it"
         ) from error
     except (OSError, EOFError, struct.error, zlib.error) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
+        raise UsageError(
+            f"Expected a compressed IDX file. Received: {path}, which cannot be read: "
+            f"{error}"
+        ) from error
     if kind != 8 or values.size != math.prod(shape):
         raise UsageError(f"Expected an IDX file of bytes, complete. Received: {path}")
     return values.reshape(shape)
 
 
-def examples(folder: pathlib.Path, name: str) -> list:
-    """Returns the images and labels of a split, numbered."""
-    images = read_idx(folder / f"{name}-images-idx3-ubyte.gz")[..., None]
-    path = folder / f"{name}-labels-idx1-ubyte.gz"
+def examples(directory: pathlib.Path, name: str) -> list:
+    """Returns the numbered images and labels of a split."""
+    images = read_idx(directory / f"{name}-images-idx3-ubyte.gz")[..., None]
+    path = directory / f"{name}-labels-idx1-ubyte.gz"
     labels = read_idx(path)
     if len(images) != len(labels):
         raise UsageError(
@@ -88,10 +93,10 @@ def examples(folder: pathlib.Path, name: str) -> list:
 
 
 def prepare(source: str, data_dir: str) -> pathlib.Path:
-    """Prepares the data set in `data_dir`, unless it is there; returns its folder."""
-    folder = pathlib.Path(data_dir) / NAME / VERSION
-    if folder.is_dir():
-        return folder
+    """Prepares the data set in `data_dir` unless it exists; returns its directory."""
+    directory = pathlib.Path(data_dir) / NAME / VERSION
+    if directory.is_dir():
+        return directory
     splits = {
         split: examples(pathlib.Path(source), name) for split, name in FILES.items()
     }
@@ -110,7 +115,7 @@ def prepare(source: str, data_dir: str) -> pathlib.Path:
         description="Fashion-MNIST, from Debian's package.",
         homepage="https://github.com/zalandoresearch/fashion-mnist",
     )
-    return folder
+    return directory
 
 
 def main(argv):

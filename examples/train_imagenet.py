@@ -26,8 +26,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from absl import flags, logging
 
 from se_keras import training
-from se_keras.errors import UsageError, exit_on_usage_error, run_main
+from se_keras.cli.absl_main import define_import_flag, import_modules, run_main
+from se_keras.cli.exit import exit_on_usage_error
+from se_keras.errors import UsageError
 
+IMPORT = define_import_flag()
 RECIPE = flags.DEFINE_string(
     "recipe", None, f"{', '.join(training.RECIPES)}; by default the data set's own."
 )
@@ -49,6 +52,7 @@ def main(argv):
     with exit_on_usage_error():
         if argv[1:]:
             raise UsageError(f"Expected flags only. Received: {' '.join(argv[1:])}")
+        import_modules(IMPORT.value)
         config = training.read_config(CONFIG.value) if CONFIG.value else None
         overrides = {flag.name: flag.value for flag in FIELDS}
         training.train(training.make_recipe(RECIPE.value, config, **overrides))

@@ -1,5 +1,6 @@
-"""`python -m se_keras`: the `se-keras` command."""
+"""`python -m se_keras`: the command `se-keras`."""
 
 from se_keras.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

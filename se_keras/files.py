@@ -1,34 +1,65 @@
-"""Files that are written whole or not at all."""
+"""Files and directories that are written completely or not at all."""
 
 import contextlib
-import fcntl
+import errno
 import json
 import os
 import pathlib
 import shutil
+import time
+import warnings
 
 from se_keras.errors import UsageError
 
-_folders = set()  # where this program has written by `replacing`
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+try:
+    import msvcrt
+except ImportError:  # not Windows
+    msvcrt = None
+
+__all__ = [
+    "abandon",
+    "clean_up",
+    "discard",
+    "expect_nothing",
+    "flush",
+    "lock",
+    "locked",
+    "remove",
+    "replacing",
+    "size_of",
+    "write_json",
+]
+
+# On Windows a directory cannot be opened.
+_OPENS_DIRECTORIES = hasattr(os, "O_DIRECTORY")
+# How often a lock is asked for where one cannot wait for it, in seconds.
+_POLL = 0.1
+
+_directories = set()  # where this program has written by `replacing`
 
 
 @contextlib.contextmanager
 def replacing(path: str | pathlib.Path, overwrite: bool = True):
-    """Gives a temporary path beside `path`, and moves it there at a good end.
+    """Yields a temporary path, which becomes `path` if the block raises nothing.
 
     Args:
-        path: A file or folder. What is there stays until the new one is complete.
-        overwrite: Whether anything may be there.
+        path: A file or directory. The old one stays until the new one is complete.
+        overwrite: Whether `path` may exist.
 
     Raises:
-        UsageError: If something is there, also if it came in the meantime.
+        UsageError: If `path` exists and `overwrite` is false, also if it was created
+            in the meantime.
     """
     if not overwrite:
         expect_nothing(path)
     final = pathlib.Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
     # The temporary name keeps the suffix: writers choose the format by it.
-    _folders.add(final.parent)
+    _directories.add(final.parent)
     temporary = final.with_name(f".writing-{os.getpid()}-{final.name}")
     retired = final.with_name(f".retired-{os.getpid()}-{final.name}")
     try:
@@ -53,49 +84,101 @@ def replacing(path: str | pathlib.Path, overwrite: bool = True):
 
 
 def expect_nothing(path: str | pathlib.Path) -> None:
-    """Raises a `UsageError` if something is at a path."""
+    """Raises a `UsageError` if a path exists."""
     if os.path.lexists(path):
         raise UsageError(
-            "Expected a path where nothing is, or overwrite=True (--overwrite). "
+            "Expected a path that does not exist, or overwrite=True (--overwrite). "
             f"Received: {str(path)!r}"
         )
 
 
 @contextlib.contextmanager
-def locked(folder: str | pathlib.Path):
-    """Keeps other programs that ask for the same out of a folder for a while."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def locked(directory: str | pathlib.Path):
+    """Holds a lock on a directory, which one program at a time can have.
+
+    Waits until the lock is free. Where the file system has no locks, a warning states
+    that the directory is not locked.
+
+    Args:
+        directory: A directory that exists.
+    """
+    if _OPENS_DIRECTORIES:
+        descriptor = os.open(directory, os.O_RDONLY)
+    else:
+        descriptor = os.open(pathlib.Path(directory) / ".lock", os.O_RDWR | os.O_CREAT)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            lock(descriptor)
+        except OSError as error:
+            warnings.warn(
+                f"{directory} cannot be locked ({error}): let one program at a time "
+                "write to it.",
+                stacklevel=3,
+            )
         yield
     finally:
         os.close(descriptor)
 
 
-def abandon() -> None:
-    """Ends what this program has half done by `replacing`, before it ends itself."""
-    for folder in _folders:
-        clean_up(folder, str(os.getpid()))
-
-
-def clean_up(folder: pathlib.Path, process: str = "*") -> None:
-    """Ends what killed processes left half done in a folder by `replacing`.
+def lock(descriptor: int, wait: bool = True) -> None:
+    """Locks an open file until it is closed or the program ends, however it ends.
 
     Args:
-        folder: The folder.
-        process: Number of the process, of all by default.
+        descriptor: Descriptor of the file, open for writing.
+        wait: Whether to wait until another program frees the lock.
+
+    Raises:
+        BlockingIOError: If another program has the lock and `wait` is false.
+        OSError: If the system or the file system has no locks.
     """
-    for left in folder.glob(f".retired-{process}-*"):
-        final = folder / left.name.split("-", 2)[2]
+    if fcntl is not None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        return
+    if msvcrt is None:
+        raise OSError(errno.ENOLCK, "this system has no locks")
+    while not _lock_first_byte(descriptor):
+        if not wait:
+            raise BlockingIOError(errno.EAGAIN, "another program has the lock")
+        time.sleep(_POLL)
+
+
+def _lock_first_byte(descriptor):
+    """Locks a file on Windows; returns whether it was free."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    try:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EDEADLK):
+            return False
+        raise
+    return True
+
+
+def abandon() -> None:
+    """Removes what this program has partly written by `replacing`, before it ends."""
+    for directory in _directories:
+        clean_up(directory, str(os.getpid()))
+
+
+def clean_up(directory: pathlib.Path, process: str = "*") -> None:
+    """Removes what terminated programs have partly written by `replacing`.
+
+    Args:
+        directory: The directory. A file or directory that was about to be replaced
+            gets its name back.
+        process: ID of the process; `"*"` for all.
+    """
+    for left in directory.glob(f".retired-{process}-*"):
+        final = directory / left.name.split("-", 2)[2]
         if not final.exists():
             os.replace(left, final)
         remove(left)
-    for left in folder.glob(f".writing-{process}-*"):
+    for left in directory.glob(f".writing-{process}-*"):
         remove(left)
 
 
 def discard(path: pathlib.Path) -> None:
-    """Removes a file or folder that nobody may find half removed."""
+    """Removes a file or directory in one step: nobody finds a part of it."""
     if path.exists():
         condemned = path.with_name(f".writing-{os.getpid()}-{path.name}")
         os.replace(path, condemned)
@@ -103,23 +186,26 @@ def discard(path: pathlib.Path) -> None:
 
 
 def flush(path: pathlib.Path) -> None:
-    """Waits until a file, or all files of a folder, would survive a power cut."""
+    """Waits until a file, or all files of a directory, are on the disk."""
     for each in (path, *(path.rglob("*") if path.is_dir() else ())):
-        descriptor = os.open(each, os.O_RDONLY)
+        if each.is_dir() and not _OPENS_DIRECTORIES:
+            continue
+        # Windows writes only what was opened for writing.
+        descriptor = os.open(each, os.O_RDONLY if _OPENS_DIRECTORIES else os.O_RDWR)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
 
-def write_json(path: str | pathlib.Path, record: dict) -> None:
-    """Writes `record` to `path`, whole or not at all."""
+def write_json(path: str | pathlib.Path, content: dict) -> None:
+    """Writes a dictionary as JSON to `path`, completely or not at all."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n")
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def remove(path: pathlib.Path) -> None:
-    """Removes a file or folder, if it is there."""
+    """Removes a file or directory if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -127,7 +213,7 @@ def remove(path: pathlib.Path) -> None:
 
 
 def size_of(path: str | pathlib.Path) -> int:
-    """Returns the bytes of a file, or of all files in a folder."""
+    """Returns the size of a file, or of all files in a directory, in bytes."""
     path = pathlib.Path(path)
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())

@@ -104,7 +104,7 @@ def test_a_link_is_replaced_and_not_what_it_leads_to(new, tmp_path):
 
 def test_a_link_to_nothing_is_something(tmp_path):
     (tmp_path / "model").symlink_to(tmp_path / "gone")
-    with pytest.raises(UsageError, match="a path where nothing is"):
+    with pytest.raises(UsageError, match="a path that does not exist"):
         expect_nothing(tmp_path / "model")
 
 
@@ -120,7 +120,7 @@ def test_without_overwriting(late, tmp_path):
             if late:
                 make(path, "file", "old")
 
-    with pytest.raises(UsageError, match="a path where nothing is"):
+    with pytest.raises(UsageError, match="a path that does not exist"):
         write()
     assert content(path) == "old"
     assert list(tmp_path.iterdir()) == [path]

@@ -1,8 +1,10 @@
-"""`se-keras data`: what a network sees of a data set, and how fast it comes."""
+"""`se-keras data`: the training images of a data set, and the speed of the input."""
+
+from se_keras.cli.command import NUMBER, Command
 
 
 def run(dataset, data_dir, recipe, output, on_bad_image, **settings):
-    """Writes a contact sheet of training images, and prints how fast they come."""
+    """Writes a sheet of training images, and prints the speed of the input."""
     from se_keras import training
     from se_keras.data import open_source, preview
     from se_keras.models.registry import lookup
@@ -12,7 +14,7 @@ def run(dataset, data_dir, recipe, output, on_bad_image, **settings):
     )
     source = open_source(recipe.dataset, recipe.data_dir)
     size = recipe.image_size
-    record = lookup(recipe.model).preprocessing.with_input(
+    preprocessing = lookup(recipe.model).preprocessing.with_input(
         size, size, source.image_shape[2]
     )
     examples = source.num_examples(source.train_split)
@@ -20,7 +22,7 @@ def run(dataset, data_dir, recipe, output, on_bad_image, **settings):
         f"{source.name}: {examples} training images of {len(source.class_names)} "
         f"classes, {source.num_examples(source.evaluation_split)} for evaluation"
     )
-    images = (source, record, recipe.augmentation)
+    images = (source, preprocessing, recipe.augmentation)
     options = {"seed": recipe.seed, "on_bad_image": on_bad_image}
     count = preview.write_contact_sheet(output, *images, **options)
     print(f"{output}: {count} training images at {size} x {size}")
@@ -32,3 +34,31 @@ def run(dataset, data_dir, recipe, output, on_bad_image, **settings):
     print(f"{speed['images_per_second']:.0f} images/s from the input alone")
     if speed["bad_images"]:
         print(f"{len(speed['bad_images'])} skipped: {', '.join(speed['bad_images'])}")
+
+
+def arguments():
+    """Returns the arguments of the subcommand, see `Command`."""
+    from se_keras.data.bad_images import POLICIES
+    from se_keras.training import RECIPES
+
+    return {
+        "--dataset": {"help": "data set of TFDS, digits, or folder:PATH"},
+        "--data_dir": {"help": "directory of the TFDS data sets"},
+        "--recipe": {
+            "help": f"recipe with the augmentation: {', '.join(RECIPES)}; by default "
+            "that of the data set"
+        },
+        "--image_size": {**NUMBER, "help": "height and width of the input, in pixels"},
+        "--batch_size": {**NUMBER, "help": "number of images in a batch"},
+        "--seed": {**NUMBER, "help": "seed of the run"},
+        "--output": {"default": "contact.png", "help": "the PNG file to write"},
+        "--on_bad_image": {
+            "default": POLICIES[0],
+            "help": f"what to do about a damaged image: {', '.join(POLICIES)}",
+        },
+    }
+
+
+COMMAND = Command(
+    run, "a sheet of training images as a PNG, and images per second", arguments
+)

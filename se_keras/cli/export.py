@@ -1,9 +1,11 @@
-"""`se-keras export`: files of a network, each verified."""
+"""`se-keras export`: exports of a network, each verified against it."""
 
+import argparse
 import functools
 import pathlib
 
-from se_keras.cli.models import is_file, load
+from se_keras.cli.command import NUMBER, Command
+from se_keras.cli.model_argument import MODEL_HELP, is_file, load
 from se_keras.errors import UsageError, as_usage_errors
 
 
@@ -30,11 +32,11 @@ def run(
     from se_keras.export.verification import VerificationError
 
     network = _network_with_weights(model, weights)
-    described = getattr(network, "preprocessing", None) is not None
-    if not described and not normalized:
+    has_preprocessing = getattr(network, "preprocessing", None) is not None
+    if not has_preprocessing and not normalized:
         raise UsageError(
-            "Expected --normalized with a model that does not say which images it "
-            "expects: the files then take what the model takes. "
+            "Expected --normalized with a model that has no preprocessing: the exports "
+            "then take the same input as the model. "
             f"Received: {model!r}"
         )
     if count < 1:
@@ -43,28 +45,28 @@ def run(
         raise UsageError(
             f"Expected --input_size to be positive. Received: --input_size={input_size}"
         )
-    if not described and (calibration or images):
+    if not has_preprocessing and (calibration or images):
         raise UsageError(
-            "Expected a model that says which images it expects, to show it a data "
-            f"set. Received: {model!r}"
+            "Expected a model that has preprocessing, with --calibration or --images. "
+            f"Received: {model!r}"
         )
     common = {"include_preprocessing": not normalized, "overwrite": overwrite}
     if labels is not None:
         common["class_names"] = _lines(labels)
     if input_size is not None:
         common["input_size"] = input_size
-    pictures = functools.partial(
-        _pictures, network, data_dir, count, input_size, normalized
+    data_set = functools.partial(
+        _images, network, data_dir, count, input_size, normalized
     )
     if images is not None:
-        common["images"] = pictures(images, "evaluation_split")
+        common["images"] = data_set(images, "evaluation_split")
     with as_usage_errors(VerificationError):
         reports = export_files(
             network,
             output,
             [name.strip() for name in formats.split(",")],
             quantization=quantization,
-            calibration=calibration and pictures(calibration, "train_split"),
+            calibration=calibration and data_set(calibration, "train_split"),
             dynamic_batch=dynamic_batch,
             frozen=frozen,
             debug=debug_quantization,
@@ -97,9 +99,9 @@ def _network_with_weights(model, weights):
 
 
 def _lines(path):
-    """Returns the lines of a file, without blank ones at the end."""
+    """Returns the lines of a text file, without empty ones at the end."""
     try:
-        # Not `splitlines`: a label may hold one of the rarer ends of a line.
+        # Not `splitlines`: a label may contain a rarer line separator.
         return pathlib.Path(path).read_text("utf-8-sig").rstrip("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
@@ -108,7 +110,7 @@ def _lines(path):
         ) from error
 
 
-def _pictures(network, data_dir, count, input_size, normalized, name, split):
+def _images(network, data_dir, count, input_size, normalized, name, split):
     """Returns images of a data set as the exported network takes them."""
     from se_keras.data import naming_bad_images, open_source, some_pixels
     from se_keras.models.image_model import image_shape
@@ -116,7 +118,90 @@ def _pictures(network, data_dir, count, input_size, normalized, name, split):
     source = open_source(name, data_dir)
     height, width, channels = image_shape(network)
     size = (input_size or height, input_size or width)
-    record = network.preprocessing.with_input(*size, channels)
+    preprocessing = network.preprocessing.with_input(*size, channels)
     with naming_bad_images(source):
-        pixels = some_pixels(source, record, getattr(source, split), count)
-    return record.normalize(pixels) if normalized else pixels
+        pixels = some_pixels(source, preprocessing, getattr(source, split), count)
+    return preprocessing.normalize(pixels) if normalized else pixels
+
+
+def arguments():
+    """Returns the arguments of the subcommand, see `Command`."""
+    from se_keras.export.formats import FORMATS, QUANTIZATIONS, formats_with
+
+    quantized, frozen, dynamic = map(
+        formats_with, ("quantization", "frozen", "dynamic_batch")
+    )
+    by_default = [name for name in dynamic if FORMATS[name].options["dynamic_batch"]]
+    return {
+        "--model": {"required": True, "help": MODEL_HELP},
+        "--weights": {"help": "weights for a network's name, as in create_model"},
+        "--format": {
+            "dest": "formats",
+            "default": "tflite",
+            "help": f"{_described(FORMATS)}; several with commas",
+        },
+        "--output": {"default": "exported", "help": "directory for the exports"},
+        "--quantization": {
+            "help": f"{_described(QUANTIZATIONS)}; for {_joined(quantized)}"
+        },
+        "--calibration": {
+            "metavar": "DATASET",
+            "help": "images for int8: a data set of TFDS, digits, or folder:PATH",
+        },
+        "--images": {
+            "metavar": "DATASET",
+            "help": "images to verify on, like --calibration; by default those for "
+            "calibration, otherwise noise",
+        },
+        "--data_dir": {"help": "directory of the TFDS data sets"},
+        "--count": {
+            **NUMBER,
+            "default": 200,
+            "help": "number of images of a data set; 200 by default",
+        },
+        "--labels": {
+            "metavar": "FILE",
+            "help": "text file with the class names, one per line",
+        },
+        "--input_size": {
+            **NUMBER,
+            "help": "height and width of the images, in pixels",
+        },
+        "--normalized": {
+            "action": "store_true",
+            "help": "the exported model takes normalized images, not pixels",
+        },
+        "--dynamic_batch": {
+            "action": argparse.BooleanOptionalAction,
+            "help": "whether exports take batches of any size, or one image at a time; "
+            f"for {_joined(dynamic)}; by default any size for {_joined(by_default)}",
+        },
+        "--frozen": {
+            "action": argparse.BooleanOptionalAction,
+            "help": "whether the graph has the weights as constants, which is faster "
+            f"and takes more memory; for {_joined(frozen)}, by default "
+            "if the weights are less than 128 MB",
+        },
+        "--debug_quantization": {
+            "action": "store_true",
+            "help": "also write a table of the errors of an int8 export, by layer",
+        },
+        "--overwrite": {
+            "action": "store_true",
+            "help": "replace exports that exist",
+        },
+    }
+
+
+def _joined(names):
+    return ", ".join(names)
+
+
+def _described(table):
+    """Returns the names in a table, each with what it is for."""
+    return _joined(f"{name} ({row.description})" for name, row in table.items())
+
+
+COMMAND = Command(
+    run, "exports for phones, browsers and servers, each verified", arguments
+)

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import inspect
 
+from se_keras.cli.command import Command
 from se_keras.errors import as_usage_errors
 
 
@@ -93,3 +94,17 @@ def _references(module) -> list[str]:
     sections = inspect.getdoc(module).split("\n\n")
     found = [section for section in sections if section.startswith("Reference")]
     return "".join(found[:1]).splitlines()
+
+
+def arguments():
+    """Returns the arguments of the subcommand, see `Command`."""
+    return {
+        "source": {
+            "help": "name of a network, or weights: timm/seresnet50.a1_in1k, or a path",
+        }
+    }
+
+
+COMMAND = Command(
+    run, "what is known about a network, or about published weights", arguments
+)

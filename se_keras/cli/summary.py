@@ -1,11 +1,12 @@
-"""`se-keras summary`: the cost of a network by block."""
+"""`se-keras summary`: the parameters and multiply-adds of a network."""
 
-from se_keras.cli.models import is_file, load
+from se_keras.cli.command import NUMBER, Command
+from se_keras.cli.model_argument import MODEL_HELP, is_file, load
 from se_keras.errors import UsageError, as_usage_errors
 
 
 def run(model, image_size, classes, no_top):
-    """Prints the cost of a network by block."""
+    """Prints the parameters and multiply-adds of a network, by block."""
     from se_keras import analysis
 
     with as_usage_errors(ValueError):
@@ -37,7 +38,7 @@ def _create(name, image_size, classes, no_top):
 
 
 def _input_shape(network, image_size):
-    """Returns the network's input with `image_size` in the place of unknown sizes."""
+    """Returns the input shape, with `image_size` where height or width is unknown."""
     from se_keras.models.image_model import image_shape
 
     own = [tuple(tensor.shape[1:]) for tensor in network.inputs]
@@ -48,10 +49,23 @@ def _input_shape(network, image_size):
                 f"Received: a model with inputs {own}"
             )
         return None
-    *sides, _ = image_shape(network) or own[0]
-    if len(own) > 1 or not {None, image_size} & set(sides):
+    height, width, _ = image_shape(network) or own[0]
+    if len(own) > 1 or not {None, image_size} & {height, width}:
         raise UsageError(
             "Expected with --image_size a model with one input, of that or of unknown "
             f"size. Received: --image_size={image_size} and a model with inputs {own}"
         )
     return tuple(size or image_size for size in own[0])
+
+
+def arguments():
+    """Returns the arguments of the subcommand, see `Command`."""
+    return {
+        "model": {"help": MODEL_HELP},
+        "--image_size": {**NUMBER, "help": "height and width of the input, in pixels"},
+        "--classes": {**NUMBER, "help": "number of classes"},
+        "--no_top": {"action": "store_true", "help": "without the classifier"},
+    }
+
+
+COMMAND = Command(run, "parameters and multiply-adds of a network, by block", arguments)

@@ -13,7 +13,7 @@ import time
 import keras
 
 from se_keras import training
-from se_keras.errors import exit_on_usage_error
+from se_keras.cli.exit import exit_on_usage_error
 from se_keras.training import run
 from tests.training.networks import SMALL, small_network
 

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 
+from se_keras.cli.exit import EXIT_CODES
 from se_keras.errors import InterruptionError, WorkerLostError
 from tests.helpers import ROOT
 
@@ -142,7 +143,7 @@ def test_stopped_and_killed_workers_go_on(two, folder, digits_dir, tmp_path):
     other.send(signal.SIGTERM)
     for program in (chief, other):
         code, message = program.end(60)
-        assert code == InterruptionError.exit_code == 75, program.errors
+        assert code == EXIT_CODES[InterruptionError] == 75, program.errors
         assert message.startswith("stopped: After step"), program.errors
     stopped = max(chief.losses)
     assert max(other.losses) == stopped < 8
@@ -156,7 +157,7 @@ def test_stopped_and_killed_workers_go_on(two, folder, digits_dir, tmp_path):
     started = time.monotonic()
     code, message = chief.end(60)
     assert time.monotonic() - started < 60
-    assert code == WorkerLostError.exit_code == 69, chief.errors
+    assert code == EXIT_CODES[WorkerLostError] == 69, chief.errors
     assert message.startswith("stopped: Lost worker 1 at localhost:")
     assert other.end()[0] == -signal.SIGKILL
 
@@ -175,7 +176,7 @@ def test_frozen_worker_is_missed(digits_dir, tmp_path):
     other.send(signal.SIGSTOP)
     try:
         code, message = chief.end(60)
-        assert code == WorkerLostError.exit_code, chief.errors
+        assert code == EXIT_CODES[WorkerLostError], chief.errors
         assert message.startswith("stopped: Lost worker 1 at localhost:")
     finally:
         other.send(signal.SIGKILL)

@@ -1,17 +1,22 @@
-"""The model that a command is about: a file, or the name of a network."""
+"""The argument that names a model: a file, or the name of a network."""
 
 import pathlib
 
 from se_keras.errors import UsageError
 
+MODEL_HELP = "name of a network, or path of a .keras file"
+
 
 def is_file(model: str) -> bool:
-    """Returns whether the text is a file's, not a network's name."""
+    """Returns whether the argument is the path of a file, not a network's name."""
     return model.endswith(".keras")
 
 
 def load(path: str):
     """Returns the model in a `.keras` file.
+
+    Args:
+        path: Path of the file.
 
     Raises:
         UsageError: If there is none, or Keras cannot load it.
@@ -22,7 +27,7 @@ def load(path: str):
         raise UsageError(f"Expected a .keras file, and there is none. Received: {path}")
     try:
         return keras.models.load_model(path, compile=False)
-    # On a damaged file or an unknown layer Keras raises whatever it meets.
+    # Keras raises many kinds of errors on a damaged file or an unknown layer.
     except Exception as error:
         raise UsageError(
             f"Expected a .keras file that Keras loads. Received: {path} ({error})"

@@ -1,0 +1,6 @@
+"""`python -m se_keras.cli`: the command `se-keras`."""
+
+from se_keras.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""`se-keras list`: the names of networks."""
+
+from se_keras.cli.command import Command
+from se_keras.errors import UsageError
+
+
+def run(pattern):
+    """Prints the names of networks that match a pattern."""
+    from se_keras import list_models
+
+    names = list_models(pattern)
+    if not names:
+        raise UsageError(
+            "Expected a pattern that a model's name matches, such as 'se_*'. "
+            f"Received: {pattern!r}"
+        )
+    print("\n".join(names))
+
+
+def arguments():
+    """Returns the arguments of the subcommand, see `Command`."""
+    return {
+        "pattern": {
+            "nargs": "?",
+            "default": "*",
+            "help": "only names that match, such as 'se_*'",
+        }
+    }
+
+
+COMMAND = Command(run, "names of the networks", arguments)
