@@ -1,9 +1,9 @@
-"""How long a network takes to build, beside the same depth in `keras.applications`.
+"""Seconds to build a network, compared with ResNet50 of `keras.applications`.
 
     python benchmarks/build_time.py
 
 Networks are built in turn in one process; the table has medians, and the ratio to the
-first row. Weights are drawn, not loaded.
+first row. Weights are random, not loaded.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import statistics
 import time
 
 import keras
+import report
 
 import se_keras
 
@@ -30,22 +31,25 @@ def seconds_to_build(build) -> float:
 
 
 def main():
-    """Prints the table."""
+    """Measures and publishes the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
-    rounds = parser.parse_args().rounds
+    report.add_flags(parser)
+    options = parser.parse_args()
     times = {name: [] for name in BUILDERS}
-    progress = keras.utils.Progbar(rounds, unit_name="round")
-    for _ in range(rounds + 1):
+    progress = keras.utils.Progbar(options.rounds, unit_name="round")
+    for _ in range(options.rounds + 1):
         for name, build in BUILDERS.items():
             times[name].append(seconds_to_build(build))
         progress.add(len(times[name]) > 1)
     # The first round also imports what is imported on first use.
     medians = {name: statistics.median(values[1:]) for name, values in times.items()}
     reference = next(iter(medians.values()))
-    print("| network | seconds | ratio |\n| --- | ---: | ---: |")
-    for name, median in medians.items():
-        print(f"| {name} | {median:.2f} | {median / reference:.2f} |")
+    rows = [
+        {"network": name, "median_s": median, "of_first": median / reference}
+        for name, median in medians.items()
+    ]
+    report.publish(options, rows)
 
 
 if __name__ == "__main__":

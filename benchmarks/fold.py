@@ -1,10 +1,10 @@
-"""What each step to the inference form gains, in each runtime, in turns.
+"""What each step of `fold` gains in each runtime.
 
     pip install -e '.[parity]' && python benchmarks/fold.py
 
-SE-ResNet-50, one image, two threads, float32. Each step has those above it in it; the
-first is the network as Keras has it, written as the others are. The figures are
-milliseconds, medians over the rounds.
+SE-ResNet-50, one image, two threads, float32. Each step includes those above it; the
+first is the unchanged Keras network, exported as the others are. All files are run in
+turns; the times are milliseconds, medians over the rounds.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import tempfile
 from unittest import mock
 
 import inference
+import report
 from inference import create, of_one_image, run_onnx, run_openvino, run_saved_model
 
 from se_keras import export
@@ -26,10 +27,10 @@ folding = importlib.import_module("se_keras.graph.fold")
 
 
 def nothing(*arguments):
-    """Leaves a layer as it is."""
+    """Leaves a layer unchanged."""
 
 
-# What is taken out of `fold`, by the step that is then the last one.
+# What is replaced in `fold`, by the step that is then the last one.
 STEPS = {
     "as Keras has it": {"_fold_batch_norm": nothing, "_fold_squeeze_excite": nothing},
     "batch norms in convolutions": {"_fold_squeeze_excite": nothing},
@@ -45,10 +46,11 @@ RUNTIMES = {
 
 
 def main():
-    """Measures and prints the table."""
+    """Measures and publishes the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", default="se_resnet50")
     parser.add_argument("--rounds", type=int, default=30)
+    report.add_flags(parser)
     options = parser.parse_args()
     inference.tf.config.threading.set_intra_op_parallelism_threads(inference.THREADS)
     model = create(options.network)
@@ -67,11 +69,16 @@ def main():
                     write(model, path)
                 runs[step, runtime] = inference.runner(load, path, shape)
         times = inference.measure(runs, options.rounds)
-    print(f"| {options.network} | {' | '.join(RUNTIMES)} |")
-    print("| --- |" + " ---: |" * len(RUNTIMES))
-    for step in STEPS:
-        medians = (statistics.median(times[step, runtime]) for runtime in RUNTIMES)
-        print(f"| {step} | {' | '.join(f'{median:.1f}' for median in medians)} |")
+    rows = [
+        {
+            "network": options.network,
+            "step": step,
+            "runtime": runtime,
+            "median_ms": statistics.median(values),
+        }
+        for (step, runtime), values in times.items()
+    ]
+    report.publish(options, rows)
 
 
 if __name__ == "__main__":

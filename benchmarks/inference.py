@@ -1,14 +1,14 @@
-"""How long one image takes in every exported form, with SE and without, in turns.
+"""Time of one image in every exported form, with SE and without.
 
     pip install -e '.[parity]' && python benchmarks/inference.py --plot=inference.png
 
 One image of the network's size, two threads. All forms are loaded in one process and
-run one after the other in each round, so that whatever else the machine does hits all
-of them; in its turn a form runs twice, and the second run counts. *naive* is what
-`model.export` makes, for int8 with the converter's own calibration; *timm* is timm's
-network, in PyTorch (channels last) or by `torch.onnx.export`. The second table has the
-medians of the networks with SE over those of their plain twins. Memory is the peak of a
-process of its own that loads and runs the file, above what it has before.
+run in turns, so that other load on the machine affects all of them; in its turn a form
+runs twice, and the second run counts. *model.export* is what Keras writes, for int8
+with the converter's own calibration; *timm* is timm's network, in PyTorch (channels
+last) or by `torch.onnx.export`. The second table has the medians of the networks with
+SE divided by those of the same networks without. Memory is the peak of a process of its
+own that loads and runs the file, minus what it has before.
 """
 
 import argparse
@@ -26,13 +26,14 @@ from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# TensorFlow 2.21 shows its LLVM to all libraries that are loaded after it, and Triton,
-# which PyTorch imports, crashes on that: tensorflow/tensorflow#124205.
+# TensorFlow 2.21 exports the symbols of its LLVM, and Triton, which PyTorch imports,
+# crashes if it is loaded afterwards: tensorflow/tensorflow#124205.
 with contextlib.suppress(ImportError):
     import triton  # noqa: F401
 
 import keras
 import numpy as np
+import report
 import tensorflow as tf
 
 from se_keras import create_model, export, weights
@@ -41,7 +42,7 @@ from se_keras.files import size_of
 from se_keras.models.registry import lookup
 
 THREADS = 2
-PAUSE = 0.01  # seconds, in which the idle threads of the form before go to sleep
+PAUSE = 0.01  # seconds, in which the threads of the previous form become idle
 CALIBRATION_IMAGES = 8
 TIMM_SCRIPT = """
 import sys, timm, torch
@@ -59,11 +60,11 @@ class Form:
     """One way to run a network.
 
     Attributes:
-        write: Callable of the network and a path that writes the file.
-        load: Callable of the path that returns a callable of an image.
+        write: Function of the network and a path that writes the file.
+        load: Function of the path that returns a function of an image.
         suffix: Suffix of the path.
-        channels_first: Whether the image is.
-        dtype: Type of the image.
+        channels_first: Whether the image has the channels first.
+        dtype: Data type of the image.
     """
 
     write: Callable
@@ -74,10 +75,10 @@ class Form:
 
 
 def create(name):
-    """Returns a network of random weights.
+    """Returns a network of random weights and biases.
 
-    Biases too: converters take zeros out, and with them goes what they would make of
-    convolution, bias and rectifier in a trained network.
+    Converters remove biases of 0, and could not fuse convolution, bias and ReLU as they
+    do in a trained network.
     """
     network = create_model(name)
     rng = np.random.default_rng(0)
@@ -88,14 +89,14 @@ def create(name):
 
 
 def some_images(network):
-    """Returns images of noise; what they show does not change the time."""
+    """Returns images of noise; the time does not depend on the values."""
     shape = (CALIBRATION_IMAGES, *network.input_shape[1:])
     noise = np.random.default_rng(0).normal(size=shape)
     return noise.clip(-1, 1).astype("float32")
 
 
 def tflite(quantization):
-    """Returns a writer of our TFLite file."""
+    """Returns a function that writes our TFLite file."""
 
     def write(network, path):
         calibration = some_images(network) if quantization == "int8" else None
@@ -105,17 +106,17 @@ def tflite(quantization):
 
 
 def of_one_image(write):
-    """Returns a writer of our file for one image at a time, as timm's is."""
+    """Returns a function that writes a file for one image, as timm's file is."""
     return functools.partial(write, dynamic_batch=False)
 
 
-def naive_saved_model(network, path):
-    """Writes what Keras exports."""
+def keras_saved_model(network, path):
+    """Writes the file of `model.export`."""
     network.export(path, format="tf_saved_model", verbose=False)
 
 
-def naive_tflite(network, path, **settings):
-    """Writes what Keras exports."""
+def keras_tflite(network, path, **settings):
+    """Writes the file of `model.export`."""
     shape = (1, *network.input_shape[1:])
     network.export(
         path,
@@ -126,10 +127,10 @@ def naive_tflite(network, path, **settings):
     )
 
 
-def naive_int8(network, path):
-    """Writes what Keras exports with the converter's settings for int8."""
+def keras_int8(network, path):
+    """Writes the file of `model.export` with the converter's settings for int8."""
     images = some_images(network)
-    naive_tflite(
+    keras_tflite(
         network,
         path,
         optimizations=[tf.lite.Optimize.DEFAULT],
@@ -148,7 +149,7 @@ def timm_weights(network, path):
 
 
 def run_torch(path, compiled=False):
-    """Returns a callable of an image."""
+    """Returns a function of an image."""
     import timm
     import torch
 
@@ -171,12 +172,12 @@ def run_torch(path, compiled=False):
 
 
 def run_compiled(path):
-    """Returns a callable of an image."""
+    """Returns a function of an image."""
     return run_torch(path, compiled=True)
 
 
 def timm_onnx(network, path):
-    """Writes timm's network, in a process that has no TensorFlow."""
+    """Writes timm's network, in a process without TensorFlow."""
     height, width, _ = network.input_shape[1:]
     arguments = [weights.to_timm_name(network.name), str(height), str(width), str(path)]
     subprocess.run(
@@ -185,13 +186,13 @@ def timm_onnx(network, path):
 
 
 def run_saved_model(path):
-    """Returns a callable of an image."""
+    """Returns a function of an image."""
     loaded = tf.saved_model.load(str(path))
     return lambda image: loaded.serve(tf.constant(image)).numpy()
 
 
 def run_tflite(path):
-    """Returns a callable of an image, with XNNPACK."""
+    """Returns a function of an image, with XNNPACK."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(path), num_threads=THREADS)
@@ -210,7 +211,7 @@ def run_tflite(path):
 
 
 def run_onnx(path):
-    """Returns a callable of an image."""
+    """Returns a function of an image."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -221,7 +222,7 @@ def run_onnx(path):
 
 
 def run_openvino(path):
-    """Returns a callable of an image."""
+    """Returns a function of an image."""
     import openvino
 
     file = path / OPENVINO_FILE if path.is_dir() else path
@@ -236,13 +237,13 @@ def run_openvino(path):
 
 FORMS = {
     "TFLite": Form(tflite(None), run_tflite, ".tflite"),
-    "TFLite, naive": Form(naive_tflite, run_tflite, ".tflite"),
+    "TFLite, model.export": Form(keras_tflite, run_tflite, ".tflite"),
     "TFLite float16": Form(tflite("float16"), run_tflite, ".tflite"),
     "TFLite dynamic": Form(tflite("dynamic"), run_tflite, ".tflite"),
     "TFLite int8": Form(tflite("int8"), run_tflite, ".tflite", dtype="uint8"),
-    "TFLite int8, naive": Form(naive_int8, run_tflite, ".tflite", dtype="uint8"),
+    "TFLite int8, model.export": Form(keras_int8, run_tflite, ".tflite", dtype="uint8"),
     "SavedModel": Form(export.saved_model, run_saved_model),
-    "SavedModel, naive": Form(naive_saved_model, run_saved_model),
+    "SavedModel, model.export": Form(keras_saved_model, run_saved_model),
     "ONNX Runtime": Form(of_one_image(export.onnx), run_onnx, ".onnx"),
     "ONNX Runtime, timm": Form(timm_onnx, run_onnx, ".onnx", True),
     "OpenVINO": Form(of_one_image(export.openvino), run_openvino),
@@ -253,7 +254,7 @@ FORMS = {
 
 
 def runner(load, path, shape, channels_first=False, dtype="float32"):
-    """Returns a callable without arguments that runs a file on an image of noise."""
+    """Returns a function without arguments that runs a file on an image of noise."""
     image = np.random.default_rng(0).normal(size=(1, *shape))
     if dtype == "uint8":
         image = np.clip(128 + 40 * image, 0, 255)
@@ -264,22 +265,22 @@ def runner(load, path, shape, channels_first=False, dtype="float32"):
     return run
 
 
-def prepare(names, titles, folder):
+def prepare(names, titles, directory):
     """Returns the file and the shape of an image by network and form."""
     made = {}
     for name in names:
         network = create(name)
         for title in titles:
             form = FORMS[title]
-            path = folder / f"{name}-{title.replace(', ', '-')}{form.suffix}"
-            there = " (the file that is there)" if path.exists() else ""
-            print(f"{name}: {title}{there}", file=sys.stderr, flush=True)
+            path = directory / f"{name}-{title.replace(', ', '-')}{form.suffix}"
+            existing = " (existing file)" if path.exists() else ""
+            print(f"{name}: {title}{existing}", file=sys.stderr, flush=True)
             try:
-                if not there:
+                if not existing:
                     form.write(network, path)
             except (ValueError, RuntimeError, subprocess.CalledProcessError) as error:
                 reason = str(error).splitlines()[0]
-                print(f"{name}: {title} left out: {reason}", file=sys.stderr)
+                print(f"{name}: {title} skipped: {reason}", file=sys.stderr)
                 continue
             made[name, title] = path, network.input_shape[1:]
         keras.backend.clear_session()
@@ -287,7 +288,7 @@ def prepare(names, titles, folder):
 
 
 def load(made):
-    """Returns a callable without arguments by network and form."""
+    """Returns a function without arguments by network and form."""
     runs = {}
     for (name, title), (path, shape) in made.items():
         form = FORMS[title]
@@ -297,7 +298,7 @@ def load(made):
             )
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
-            print(f"{name}: {title} left out: {reason}", file=sys.stderr)
+            print(f"{name}: {title} skipped: {reason}", file=sys.stderr)
     return runs
 
 
@@ -328,10 +329,10 @@ def megabytes(key, path, shape):
 
 
 def run_one(title, path, *shape):
-    """Prints the memory that a form takes to be loaded and run, in megabytes."""
+    """Prints the memory that loading and running a form takes, in megabytes."""
     form = FORMS[title]
     with contextlib.suppress(Exception):
-        # What a library needs by itself is not the file's.
+        # Loads the library, whose own memory is not counted.
         form.load(pathlib.Path("no such file"))
     before = peak_kilobytes()
     shape = tuple(map(int, shape))
@@ -340,14 +341,30 @@ def run_one(title, path, *shape):
 
 
 def peak_kilobytes():
-    """Returns the peak memory of this program; `getrusage` counts its parent's too."""
+    """Returns the peak memory of this process; `getrusage` includes its parent's."""
     status = pathlib.Path("/proc/self/status").read_text()
     (line,) = [line for line in status.splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1])
 
 
+def row(key, values, size, memory):
+    """Returns the row of a network and form."""
+    first, middle, third = statistics.quantiles(values, n=4)
+    network, form = key
+    return {
+        "network": network,
+        "form": form,
+        "median_ms": middle,
+        "quartile_1_ms": first,
+        "quartile_3_ms": third,
+        "fastest_ms": min(values),
+        "file_mb": size,
+        "memory_mb": memory,
+    }
+
+
 def ratios(times):
-    """Returns SE over plain by network with SE and form: medians over the rounds."""
+    """Returns the ratio of medians, SE to plain, by network with SE and form."""
     found = {}
     for name, title in times:
         twin = lookup(name).twin
@@ -357,42 +374,45 @@ def ratios(times):
     return found
 
 
-def plot(times, path):
-    """Draws the medians as bars, plain beside SE."""
+def plot(rows, path):
+    """Draws the medians of rows as bars."""
     import matplotlib
 
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    names = list(dict.fromkeys(name for name, _ in times))
-    titles = list(dict.fromkeys(title for _, title in times))
-    figure, axes = plt.subplots(figsize=(9, 0.5 * len(titles) * len(names) / 2 + 1.5))
+    names = list(dict.fromkeys(row["network"] for row in rows))
+    forms = list(dict.fromkeys(row["form"] for row in rows))
+    figure, axes = plt.subplots(figsize=(8, 0.2 * len(names) * len(forms) + 1.2))
     height = 0.8 / len(names)
     for number, name in enumerate(names):
-        medians = [statistics.median(times.get((name, t), [0])) for t in titles]
-        places = [i + number * height for i in range(len(titles))]
-        bars = axes.barh(places, medians, height, label=name)
-        axes.bar_label(bars, [f"{value:.1f}" for value in medians], padding=2)
-    axes.set_yticks([i + 0.4 - height / 2 for i in range(len(titles))], titles)
+        medians = {r["form"]: r["median_ms"] for r in rows if r["network"] == name}
+        widths = [medians.get(form, 0) for form in forms]
+        places = [i + number * height for i in range(len(forms))]
+        bars = axes.barh(places, widths, height, label=name)
+        axes.bar_label(bars, [f"{width:.1f}" for width in widths], padding=2, size=8)
+    axes.set_yticks([i + 0.4 - height / 2 for i in range(len(forms))], forms)
     axes.invert_yaxis()
-    axes.margins(x=0.1)
-    axes.set_xlabel(f"milliseconds for one image, {THREADS} threads (median)")
-    axes.set_title("Inference of one image")
+    axes.margins(x=0.1, y=0.01)
+    axes.set_xlabel(
+        f"Time of one image, median (ms), {THREADS} threads: less is faster"
+    )
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
     figure.tight_layout()
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=130)
 
 
 def main():
-    """Measures and prints the tables."""
+    """Measures and publishes the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", nargs="*", default=["resnet50", "se_resnet50"])
     parser.add_argument("--forms", nargs="*", default=list(FORMS), choices=FORMS)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--plot", type=pathlib.Path, help="a PNG file to draw")
-    parser.add_argument("--files", help="a folder that keeps the files for a next time")
+    parser.add_argument("--files", help="a directory of files to keep and reuse")
     parser.add_argument("--memory", action="store_true", help="measure memory too")
+    report.add_flags(parser)
     parser.add_argument("--one", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -400,33 +420,29 @@ def main():
         return
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     with contextlib.ExitStack() as stack:
-        folder = options.files
-        if folder is None:
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-        made = prepare(options.networks, options.forms, pathlib.Path(folder))
+        directory = options.files
+        if directory is None:
+            directory = stack.enter_context(tempfile.TemporaryDirectory())
+        made = prepare(options.networks, options.forms, pathlib.Path(directory))
         times = measure(load(made), options.rounds)
         files = {
             key: (
                 size_of(path) / 1e6,
-                megabytes(key, path, shape) if options.memory else "",
+                megabytes(key, path, shape) if options.memory else None,
             )
             for key, (path, shape) in made.items()
             if key in times
         }
-    print("| network | form | median ms | quartiles | fastest | file MB | memory MB |")
-    print("| --- | --- | ---: | --- | ---: | ---: | ---: |")
-    for (name, title), values in times.items():
-        low, middle, high = statistics.quantiles(values, n=4)
-        size, memory = files[name, title]
-        print(
-            f"| {name} | {title} | {middle:.1f} | {low:.1f} - {high:.1f} "
-            f"| {min(values):.1f} | {size:.1f} | {memory} |"
-        )
-    print("\n| with SE over without | form | ratio |\n| --- | --- | ---: |")
-    for (name, title), ratio in ratios(times).items():
-        print(f"| {name} | {title} | {ratio:.3f} |")
+    rows = [row(key, values, *files[key]) for key, values in times.items()]
+    report.publish(options, rows)
+    found = [
+        {"network": name, "form": form, "se_over_plain": ratio}
+        for (name, form), ratio in ratios(times).items()
+    ]
+    if found:
+        report.publish(options, found, suffix="_se_over_plain")
     if options.plot:
-        plot(times, options.plot)
+        plot(rows, options.plot)
 
 
 if __name__ == "__main__":

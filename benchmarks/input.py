@@ -1,10 +1,10 @@
-"""Images per second of the input alone, ours beside other ways, in turns.
+"""Images per second of the input alone, compared with other libraries.
 
     python benchmarks/input.py
 
-JPEGs of 500 x 375 pixels in memory, made of scikit-learn's two photographs; training
-images of 224 x 224 in batches of 64. Every pipeline has a turn in every round, so that
-whatever else the machine does hits all of them; the table has medians.
+JPEGs of 500 x 375 pixels in memory, cut from scikit-learn's two photographs; training
+images of 224 x 224 in batches of 64. Every pipeline runs once in every round, so that
+other load on the machine affects all of them; the table has medians.
 """
 
 import os
@@ -18,11 +18,12 @@ import io
 import statistics
 import time
 
-# TensorFlow before Triton, which PyTorch imports, ends in a crash.
+# Triton, which PyTorch imports, crashes if it is loaded after TensorFlow.
 with contextlib.suppress(ImportError):
     import triton  # noqa: F401
 
 import numpy as np
+import report
 import tensorflow as tf
 from PIL import Image
 from sklearn.datasets import load_sample_images
@@ -33,7 +34,7 @@ from se_keras.data.images import normalize
 from se_keras.models import Preprocessing
 
 BATCH = 64
-RECORD = Preprocessing()
+PREPROCESSING = Preprocessing()
 PAPER = Augmentation()
 RAND_AUGMENT = dataclasses.replace(PAPER, operations=2, magnitude_std=0.5)
 RSB = dataclasses.replace(RAND_AUGMENT, mixup=0.2, cutmix=1.0)
@@ -42,7 +43,7 @@ SKIP = {"on_bad_image": "skip"}
 
 @dataclasses.dataclass(frozen=True)
 class Memory(ImageSource):
-    """JPEGs in memory, several times over."""
+    """JPEGs in memory, each repeated."""
 
     files: list[bytes]
     repeats: int = 1
@@ -64,14 +65,14 @@ class Memory(ImageSource):
 
 
 def make_jpegs(count: int) -> list[bytes]:
-    """Returns parts of the photographs as JPEGs of 500 x 375 pixels."""
+    """Returns random crops of the photographs as JPEGs of 500 x 375 pixels."""
     rng = np.random.default_rng(0)
     photos = [Image.fromarray(pixels) for pixels in load_sample_images().images]
     files = []
     for number in range(count):
         photo = photos[number % 2]
-        share, *place = rng.uniform((0.7, 0, 0), 1)
-        size = np.multiply(photo.size, share)
+        scale, *place = rng.uniform((0.7, 0, 0), 1)
+        size = np.multiply(photo.size, scale)
         left, top = np.multiply(np.subtract(photo.size, size), place)
         file = io.BytesIO()
         photo.resize((500, 375), box=(left, top, left + size[0], top + size[1])).save(
@@ -82,11 +83,17 @@ def make_jpegs(count: int) -> list[bytes]:
 
 
 def ours(augmentation, **options):
-    """Returns a maker of our training batches."""
+    """Returns a function of a source that returns our training batches."""
 
     def make(source):
         return training_batches(
-            source, RECORD, augmentation, batch_size=BATCH, seed=0, epoch=0, **options
+            source,
+            PREPROCESSING,
+            augmentation,
+            batch_size=BATCH,
+            seed=0,
+            epoch=0,
+            **options,
         )
 
     return make
@@ -103,7 +110,7 @@ def decode_only(source):
 
 
 def decode_and_slice(source):
-    """The paper's images, cut out of whole decoded ones."""
+    """The paper's images, cropped after the whole image is decoded."""
 
     def prepare(index, record):
         seed = tf.random.experimental.stateless_fold_in([0, 0], index)
@@ -118,19 +125,19 @@ def decode_and_slice(source):
             use_image_if_no_bounding_boxes=True,
         )
         part = tf.ensure_shape(tf.slice(image, begin, size), (None, None, 3))
-        return normalize(transform(part, seed, PAPER, RECORD), RECORD)
+        return normalize(transform(part, seed, PAPER, PREPROCESSING), PREPROCESSING)
 
     records = source.records("train").enumerate()
     return records.map(prepare, tf.data.AUTOTUNE).batch(BATCH, drop_remainder=True)
 
 
 def with_layer(layer):
-    """Returns a maker of the paper's images with a layer applied to each batch."""
+    """Returns a function of a source: the paper's images, and a layer on each batch."""
     plain = ours(PAPER)
 
     def make(source):
         augment = layer()
-        pixels = plain(source).map(lambda x, _: (x - RECORD.offset) / RECORD.scale)
+        pixels = plain(source).map(lambda x, _: PREPROCESSING.denormalize(x))
         return pixels.map(lambda x: augment(x, training=True), tf.data.AUTOTUNE)
 
     return make
@@ -159,10 +166,10 @@ class TorchImages:
         self.files = files
         self.transform = transforms.Compose(
             [
-                transforms.RandomResizedCrop(RECORD.size[0]),
+                transforms.RandomResizedCrop(PREPROCESSING.size[0]),
                 transforms.RandomHorizontalFlip(),
                 transforms.ToTensor(),
-                transforms.Normalize(RECORD.mean, RECORD.std),
+                transforms.Normalize(PREPROCESSING.mean, PREPROCESSING.std),
             ]
         )
 
@@ -175,7 +182,7 @@ class TorchImages:
 
 
 def torch_loader(source):
-    """Torchvision's images from a DataLoader whose workers stay."""
+    """Torchvision's images from a DataLoader with persistent workers."""
     from torch.utils.data import DataLoader
 
     return DataLoader(
@@ -185,12 +192,12 @@ def torch_loader(source):
         drop_last=True,
         num_workers=2,
         persistent_workers=True,
-        # A copy of a process that has TensorFlow's threads may hang.
+        # A fork of a process with TensorFlow's threads may hang.
         multiprocessing_context="spawn",
     )
 
 
-# Each pipeline, and its share of the images: slow ones get fewer.
+# Each pipeline, and its fraction of the images: slow ones get fewer.
 PIPELINES = {
     "decode only": (decode_only, 1.0),
     "paper": (ours(PAPER), 1.0),
@@ -205,7 +212,7 @@ PIPELINES = {
 
 
 def measure(batches) -> float:
-    """Returns images a second of one pass; the start of a pipeline is not in it."""
+    """Returns images per second of one pass, without the start of the pipeline."""
     iterator = iter(batches)
     next(iterator)
     started, count = time.monotonic(), 0
@@ -215,22 +222,25 @@ def measure(batches) -> float:
 
 
 def main():
-    """Measures all pipelines in turns and prints the table."""
+    """Measures all pipelines in turns and publishes the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--images", type=int, default=1280, help="images of a pass")
+    parser.add_argument(
+        "--images", type=int, default=1280, help="number of images of a pass"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="*", help="names of pipelines, for a short run")
+    report.add_flags(parser)
     options = parser.parse_args()
     files = make_jpegs(256)
     made = {}
-    for name, (make, share) in PIPELINES.items():
+    for name, (make, fraction) in PIPELINES.items():
         if options.only and name not in ("decode only", *options.only):
             continue
-        repeats = max(1, round(options.images * share / len(files)))
+        repeats = max(1, round(options.images * fraction / len(files)))
         try:
             made[name] = make(Memory(files, repeats))
         except ImportError as error:
-            print(f"{name}: left out, {error}")
+            print(f"{name}: skipped, {error}")
     rates = {name: [] for name in made}
     for turn in range(options.rounds + 1):
         for name, batches in made.items():
@@ -238,14 +248,16 @@ def main():
             if turn:  # the first warms up
                 rates[name].append(rate)
             print(f"{turn}/{options.rounds} {name}: {rate:.0f} images/s", flush=True)
-    print(f"\n{os.cpu_count()} cores, medians of {options.rounds} rounds\n")
-    print("| pipeline | images/s | of decode only |\n| --- | --- | --- |")
     medians = {name: statistics.median(values) for name, values in rates.items()}
-    for name, rate in medians.items():
-        print(f"| {name} | {rate:.0f} | {rate / medians['decode only']:.2f} |")
-    if {"paper", "torchvision, 2 workers"} <= set(medians):
-        ratio = medians["paper"] / medians["torchvision, 2 workers"]
-        print(f"\npaper / torchvision: {ratio:.2f}")
+    rows = [
+        {
+            "pipeline": name,
+            "images_per_s": round(rate),
+            "of_decode_only": rate / medians["decode only"],
+        }
+        for name, rate in medians.items()
+    ]
+    report.publish(options, rows)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def write(path, rows, run, description=None):
     path.parent.mkdir(parents=True, exist_ok=True)
     old, runs = [], {}
     if path.exists():
-        old = [row for row in _read_text(path) if row["run"] != run]
+        old = [row for row in read_text(path) if row["run"] != run]
         runs = read_runs(path)
     runs[run] = description or describe_run()
     new = old + [{"run": run} | row for row in rows]
@@ -90,7 +90,7 @@ def read(path):
     """Returns the rows of a CSV file; numbers are numbers, and empty cells None."""
     return [
         {column: _parse(cell) for column, cell in row.items()}
-        for row in _read_text(path)
+        for row in read_text(path)
     ]
 
 
@@ -148,7 +148,7 @@ def _versions():
     return found
 
 
-def _read_text(path):
+def read_text(path):
     """Returns the rows of a CSV file as text, with the digits that it has."""
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
@@ -162,7 +162,9 @@ def _cells(rows):
 def _text(value):
     if value is None:
         return MISSING
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return str(value)
 
 
 def _plain(value):

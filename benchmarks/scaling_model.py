@@ -1,40 +1,45 @@
-"""A model of how training scales, from 1 GPU to 1024. Nothing here is measured.
+"""A model of how training scales, from 1 GPU to 1024. Nothing in it is measured.
 
     python benchmarks/scaling_model.py
     python benchmarks/scaling_model.py --service --sync_batch_norm
     python benchmarks/scaling_model.py --network_gbit=400 --batch=256
 
-A step takes as long as the slower of two things that overlap: preparing its images, and
-computing it. Computing is forward and backward on each GPU, then the all-reduce of the
-gradients, which is counted in full although part of it overlaps with the backward pass.
+Two things overlap in a step, and the slower one decides its time: preparing its images,
+and computing it. Computing is the forward and backward pass on each GPU, then the
+all-reduce of the gradients, which is counted in full although part of it overlaps with
+the backward pass.
 """
 
 import argparse
 import dataclasses
 import math
 
+import report
+
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
 @dataclasses.dataclass(frozen=True)
 class Assumptions:
-    """What the model takes for granted; each is a flag.
+    """The assumptions of the model; each is a flag.
 
     Attributes:
-        images_per_second: Of one GPU without the others, input for free.
-        batch: Images of a step on one GPU.
-        parameters: Of the network; each has a gradient of 4 bytes. SE-ResNet-50's.
-        batch_norms: Layers; their channels go twice through an all-reduce of their own
-            if batch norm is synchronized. ResNet-50's.
-        gpus_per_machine: GPUs that share a machine.
-        gpu_link_gbyte: All-reduce bandwidth within a machine, GB/s.
-        network_gbit: Network of a machine, Gbit/s.
-        network_efficiency: Share of it that an all-reduce gets.
-        latency_us: Of one exchange between machines, microseconds.
-        cores: Of a machine, for its input.
+        images_per_second: Images that one GPU trains in a second without waiting for
+            its input or for other GPUs.
+        batch: Number of images of a step on one GPU.
+        parameters: Number of parameters of the network (default: SE-ResNet-50); each
+            has a gradient of 4 bytes.
+        batch_norms: Number of batch norms (default: ResNet-50). If they are
+            synchronized, each needs two all-reduces of its own.
+        gpus_per_machine: Number of GPUs in a machine.
+        gpu_link_gbyte: All-reduce bandwidth within a machine, in GB/s.
+        network_gbit: Network bandwidth of a machine, in Gbit/s.
+        network_efficiency: Fraction of it that an all-reduce gets.
+        latency_us: Latency of one exchange between machines, in microseconds.
+        cores: Number of cores of a machine for its input.
         images_per_core: Training images that a core prepares in a second.
-        image_kbyte: An encoded image.
-        read_gbit: What a machine reads from storage, Gbit/s.
+        image_kbyte: Size of an encoded image, in kB.
+        read_gbit: Bandwidth from storage to a machine, in Gbit/s.
     """
 
     images_per_second: float = 2000
@@ -54,7 +59,7 @@ class Assumptions:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One step of the model, in seconds."""
+    """The times of one step, in seconds."""
 
     compute: float
     all_reduce: float
@@ -64,13 +69,13 @@ class Step:
 
     @property
     def seconds(self) -> float:
-        """How long it takes."""
+        """Seconds that the step takes."""
         computing = self.compute + self.all_reduce + self.batch_norm
         return max(computing, self.decode, self.read)
 
     @property
     def limit(self) -> str:
-        """What it waits for."""
+        """What limits the step."""
         computing = self.compute + self.all_reduce + self.batch_norm
         parts = {"GPUs": computing, "decoding": self.decode, "reading": self.read}
         return max(parts, key=parts.get)
@@ -85,12 +90,15 @@ def step(
     """Returns the times of a step.
 
     Args:
-        gpus: How many.
-        given: The assumptions.
-        sync_batch_norm: Whether batch norm takes its moments over all GPUs.
-        service: Whether a tf.data service, with the cores and the links of the same
-            machines, reads each record once. Without, each worker reads all records
-            and decodes its own.
+        gpus: Number of GPUs.
+        given: The `Assumptions`.
+        sync_batch_norm: Whether batch norm computes its moments over all GPUs.
+        service: Whether a `tf.data` service, on the cores and links of the same
+            machines, reads each image once. If not, each worker reads all images and
+            decodes its own.
+
+    Returns:
+        A `Step`.
     """
     local = min(gpus, given.gpus_per_machine)
     machines = math.ceil(gpus / given.gpus_per_machine)
@@ -114,37 +122,31 @@ def step(
     )
 
 
-def table(given: Assumptions, **options: bool) -> str:
-    """Returns the model as a table in Markdown."""
-    rows = [
-        "| GPUs | machines | compute ms | all-reduce ms | sync. batch norm ms | "
-        "decode ms | read ms | images/s | efficiency | waits for |",
-        "| --- " * 10 + "|",
-    ]
+def rows(given: Assumptions, **options: bool) -> list[dict]:
+    """Returns the model as rows of a table, one for each number of GPUs."""
+    found = []
     for gpus in COUNTS:
-        found = step(gpus, given, **options)
-        rate = gpus * given.batch / found.seconds
-        times = (
-            found.compute,
-            found.all_reduce,
-            found.batch_norm,
-            found.decode,
-            found.read,
+        times = step(gpus, given, **options)
+        rate = gpus * given.batch / times.seconds
+        found.append(
+            {
+                "gpus": gpus,
+                "machines": math.ceil(gpus / given.gpus_per_machine),
+                "compute_ms": 1e3 * times.compute,
+                "all_reduce_ms": 1e3 * times.all_reduce,
+                "batch_norm_ms": 1e3 * times.batch_norm,
+                "decode_ms": 1e3 * times.decode,
+                "read_ms": 1e3 * times.read,
+                "images_per_s": round(rate),
+                "efficiency": rate / gpus / given.images_per_second,
+                "limited_by": times.limit,
+            }
         )
-        cells = [
-            gpus,
-            math.ceil(gpus / given.gpus_per_machine),
-            *(f"{1e3 * seconds:.1f}" for seconds in times),
-            f"{rate:,.0f}",
-            f"{rate / gpus / given.images_per_second:.0%}",
-            found.limit,
-        ]
-        rows.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(rows)
+    return found
 
 
 def main():
-    """Prints the table for the flags' assumptions."""
+    """Publishes the table for the assumptions in the flags."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -153,9 +155,11 @@ def main():
     options = ("sync_batch_norm", "service")
     for option in options:
         parser.add_argument(f"--{option}", action="store_true")
-    flags = vars(parser.parse_args())
-    chosen = {option: flags.pop(option) for option in options}
-    print(table(Assumptions(**flags), **chosen))
+    report.add_flags(parser)
+    flags = parser.parse_args()
+    given = {f.name: getattr(flags, f.name) for f in dataclasses.fields(Assumptions)}
+    chosen = {option: getattr(flags, option) for option in options}
+    report.publish(flags, rows(Assumptions(**given), **chosen))
 
 
 if __name__ == "__main__":

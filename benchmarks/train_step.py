@@ -1,17 +1,17 @@
-"""Training steps side by side: this package, plain Keras, and timm.
+"""Time of a training step: this package, Keras's `fit`, and timm.
 
     python benchmarks/train_step.py                    # ImageNet's size: 224, batch 8
     python benchmarks/train_step.py --group=cifar      # 28 x 28, batch 128
 
 Each contestant is a process of its own, so that none shares memory or threads with
 another. All are started first; then they take a few steps each in turn, round after
-round, so that whatever else the machine does falls on all alike. A step is forward,
-backward and SGD with momentum and weight decay, on one batch that is in memory; it ends
-when the loss is known. The ratio of two contestants is the median of their ratios in
-each round.
+round, so that other load on the machine affects all of them. A step is forward,
+backward and SGD with momentum and weight decay, on one batch in memory; it ends when
+the loss is known. The ratio of two contestants is the median of their ratios in each
+round.
 
-timm and torch are needed for the contestants whose names start with `timm`; without
-them, `--skip=timm`.
+Contestants whose names start with `timm` need timm and torch; without them, use
+`--skip=timm`.
 """
 
 import argparse
@@ -23,8 +23,10 @@ import subprocess
 import sys
 import time
 
+import report
+
 RATE, MOMENTUM, DECAY = 0.01, 0.9, 1e-4
-# Threads that wait for more work keep a core busy for a moment after each step.
+# Idle threads keep a core busy for a short time after each step.
 PAUSE_SECONDS = 0.3
 
 
@@ -34,11 +36,11 @@ class Group:
 
     Attributes:
         size: Height and width of an image.
-        batch: Images of a step.
+        batch: Number of images of a step.
         classes: Number of classes.
-        contestants: For each name, the kind of step and the network.
-        ratios: What to print: `(name, of, target)`. Speed of `name` over that of `of`,
-            and the target, at least.
+        contestants: The kind of step and the network, by name.
+        ratios: Comparisons `(name, over, target)`: the speed of `name` divided by that
+            of `over`, and the smallest ratio to reach.
     """
 
     size: int
@@ -54,19 +56,19 @@ GROUPS = {
         8,
         1000,
         {
-            "ours se_resnet50": ("ours", "se_resnet50"),
+            "Trainer se_resnet50": ("trainer", "se_resnet50"),
             "fit se_resnet50": ("fit", "se_resnet50"),
             "timm compiled seresnet50": ("compiled", "seresnet50"),
             "timm eager seresnet50": ("eager", "seresnet50"),
-            "ours resnet50": ("ours", "resnet50"),
+            "Trainer resnet50": ("trainer", "resnet50"),
             "timm compiled resnet50": ("compiled", "resnet50"),
         },
         (
-            ("ours se_resnet50", "fit se_resnet50", 1.2),
-            ("ours se_resnet50", "timm compiled seresnet50", 0.95),
-            ("ours se_resnet50", "timm eager seresnet50", None),
-            ("ours se_resnet50", "ours resnet50", 1 / 1.08),
-            ("ours resnet50", "timm compiled resnet50", None),
+            ("Trainer se_resnet50", "fit se_resnet50", 1.2),
+            ("Trainer se_resnet50", "timm compiled seresnet50", 0.95),
+            ("Trainer se_resnet50", "timm eager seresnet50", None),
+            ("Trainer se_resnet50", "Trainer resnet50", 1 / 1.08),
+            ("Trainer resnet50", "timm compiled resnet50", None),
             ("timm compiled seresnet50", "timm compiled resnet50", None),
         ),
     ),
@@ -75,26 +77,26 @@ GROUPS = {
         128,
         10,
         {
-            "ours se_resnet20": ("ours", "se_resnet20"),
+            "Trainer se_resnet20": ("trainer", "se_resnet20"),
             "fit se_resnet20": ("fit", "se_resnet20"),
-            "ours resnet20": ("ours", "resnet20"),
+            "Trainer resnet20": ("trainer", "resnet20"),
         },
         (
-            ("ours se_resnet20", "fit se_resnet20", 2.0),
-            ("ours se_resnet20", "ours resnet20", None),
+            ("Trainer se_resnet20", "fit se_resnet20", 2.0),
+            ("Trainer se_resnet20", "Trainer resnet20", None),
         ),
     ),
 }
 
 
-def ours(network, group):
-    """Returns a function that takes steps with this package's training loop."""
+def trainer(network, group):
+    """Returns a function that takes steps with `se_keras.training.Trainer`."""
     import tensorflow as tf
 
     from se_keras.training import Trainer
     from se_keras.training.sgd import SGD
 
-    trainer = Trainer(
+    loop = Trainer(
         _keras_network(network, group),
         SGD(RATE, momentum=MOMENTUM),
         tf.distribute.get_strategy(),
@@ -103,13 +105,13 @@ def ours(network, group):
         weight_decay=DECAY,
     )
     batch = tuple(tf.constant(array) for array in _batch(group))
-    return _timed(lambda: float(trainer.train_step(batch)["loss"]))
+    return _timed(lambda: float(loop.train_step(batch)["loss"]))
 
 
 def fit(network, group):
     """Returns a function that takes steps with Keras's batch norm and `fit`.
 
-    With Keras's defaults: no XLA on a machine that has nothing but CPUs.
+    Keras's defaults are used; they do not use XLA on a machine with CPUs only.
     """
     import keras
     import tensorflow as tf
@@ -134,7 +136,7 @@ def fit(network, group):
 
     def steps(count):
         clock = Clock()
-        # The first step waits for the data set, and is not counted.
+        # The first step includes the start of the data set, and is not counted.
         model.fit(
             data, steps_per_epoch=count + 1, epochs=1, verbose=0, callbacks=[clock]
         )
@@ -155,7 +157,7 @@ def compiled(network, group):
     return _torch_steps(network, group, torch.compile)
 
 
-KINDS = {kind.__name__: kind for kind in (ours, fit, eager, compiled)}
+KINDS = {kind.__name__: kind for kind in (trainer, fit, eager, compiled)}
 
 
 def _batch(group):
@@ -188,7 +190,7 @@ def _torch_steps(network, group, wrap):
         model.parameters(), RATE, momentum=MOMENTUM, weight_decay=DECAY
     )
     images, labels = (torch.from_numpy(array) for array in _batch(group))
-    images = images.permute(0, 3, 1, 2)  # Of an array with the channels last.
+    images = images.permute(0, 3, 1, 2)  # from channels last
 
     def step():
         optimizer.zero_grad()
@@ -217,13 +219,13 @@ def _now():
 
 
 def _passed(start, end):
-    """Returns milliseconds of the clock on the wall, and of all cores together."""
+    """Returns milliseconds of wall time, and of CPU time of all threads."""
     return [1e3 * (b - a) for a, b in zip(start, end, strict=True)]
 
 
 def serve(group, name):
-    """Takes as many steps as each line of the input says; answers with their times."""
-    # What libraries print is no answer.
+    """Takes the number of steps in each line of the input; prints their times."""
+    # What libraries print goes to stderr.
     answers, sys.stdout = sys.stdout, sys.stderr
     kind, network = group.contestants[name]
     steps = KINDS[kind](network, group)
@@ -236,7 +238,7 @@ def serve(group, name):
 
 
 class Contestant:
-    """A process that takes steps when told to."""
+    """A process that takes steps on request."""
 
     def __init__(self, group_name, name):
         self.rounds = []
@@ -251,8 +253,8 @@ class Contestant:
         )
         if self._process.stdout.readline().strip() != "ready":
             raise SystemExit(
-                f"{name} could not start. To see why:\n  {sys.executable} {__file__} "
-                f"--group={group_name} '--serve={name}'"
+                f"{name} could not be started. To see the error:\n"
+                f"  {sys.executable} {__file__} --group={group_name} '--serve={name}'"
             )
 
     def steps(self, count):
@@ -271,7 +273,7 @@ class Contestant:
 
     @property
     def cpu_time(self):
-        """Median of the milliseconds that all threads together took for a step."""
+        """Median CPU time of a step, of all threads, in milliseconds."""
         return statistics.median(self.cpu)
 
     def stop(self):
@@ -281,8 +283,7 @@ class Contestant:
 
 
 def run(group_name, names, rounds, steps, minutes):
-    """Runs contestants in turn and prints a table; ends early after some minutes."""
-    group = GROUPS[group_name]
+    """Runs contestants in turn, at most for some minutes, and returns them by name."""
     contestants = {}
     start = time.perf_counter()
     try:
@@ -300,54 +301,64 @@ def run(group_name, names, rounds, steps, minutes):
     finally:
         for contestant in contestants.values():
             contestant.stop()
-    report(group, contestants)
+    return contestants
 
 
-def report(group, contestants):
-    """Prints times, memory and ratios, as tables of Markdown."""
-    print("| step | median ms | quartiles | fastest | CPU ms | images/s | peak MB |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+def times(group, contestants):
+    """Yields a row of times and memory for each contestant."""
     for name, contestant in contestants.items():
-        times = [value for values in contestant.rounds for value in values]
-        low, median, high = statistics.quantiles(times, n=4)
-        print(
-            f"| {name} | {median:.0f} | {low:.0f} - {high:.0f} | "
-            f"{contestant.fastest:.0f} | {contestant.cpu_time:.0f} | "
-            f"{1e3 * group.batch / median:.2f} | {contestant.peak:.0f} |"
-        )
-    print()
-    print("| speed of | over | ratio | rounds | fastest | CPU time | target |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+        values = [value for round_ in contestant.rounds for value in round_]
+        first, median, third = statistics.quantiles(values, n=4)
+        yield {
+            "step": name,
+            "median_ms": median,
+            "quartile_1_ms": first,
+            "quartile_3_ms": third,
+            "fastest_ms": contestant.fastest,
+            "cpu_ms": contestant.cpu_time,
+            "images_per_s": 1e3 * group.batch / median,
+            "peak_memory_mb": round(contestant.peak),
+        }
+
+
+def ratios(group, contestants):
+    """Yields a row for each comparison of the group."""
     for name, other, target in group.ratios:
-        if {name, other} <= set(contestants):
-            ratios = [
-                statistics.median(b) / statistics.median(a)
-                for a, b in zip(
-                    contestants[name].rounds, contestants[other].rounds, strict=True
-                )
-            ]
-            print(
-                f"| {name} | {other} | {statistics.median(ratios):.3f} | "
-                f"{min(ratios):.2f} - {max(ratios):.2f} | "
-                f"{contestants[other].fastest / contestants[name].fastest:.3f} | "
-                f"{contestants[other].cpu_time / contestants[name].cpu_time:.3f} | "
-                f"{'' if target is None else f'{target:.3f}'} |"
-            )
+        if not {name, other} <= set(contestants):
+            continue
+        one, two = contestants[name], contestants[other]
+        found = [
+            statistics.median(b) / statistics.median(a)
+            for a, b in zip(one.rounds, two.rounds, strict=True)
+        ]
+        yield {
+            "step": name,
+            "over": other,
+            "speed_ratio": statistics.median(found),
+            "lowest_round": min(found),
+            "highest_round": max(found),
+            "of_fastest": two.fastest / one.fastest,
+            "of_cpu_time": two.cpu_time / one.cpu_time,
+            "target": target,
+        }
 
 
 def main():
-    """Reads the command line."""
+    """Measures and publishes the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--group", choices=GROUPS, default="imagenet")
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=2, help="steps of a round")
     parser.add_argument(
-        "--minutes", type=float, default=60, help="no new round after so many"
+        "--steps", type=int, default=2, help="number of steps of a round"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=60, help="start no round after this time"
     )
     parser.add_argument("--only", nargs="*", default=[], help="contestants by name")
-    parser.add_argument("--skip", default=None, help="those whose name has this in it")
+    parser.add_argument("--skip", default=None, help="skip names that contain this")
+    report.add_flags(parser)
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     group = GROUPS[arguments.group]
@@ -365,7 +376,13 @@ def main():
         for name in group.contestants
         if arguments.skip is None or arguments.skip not in name
     ]
-    run(arguments.group, names, arguments.rounds, arguments.steps, arguments.minutes)
+    contestants = run(
+        arguments.group, names, arguments.rounds, arguments.steps, arguments.minutes
+    )
+    report.publish(arguments, times(group, contestants))
+    compared = list(ratios(group, contestants))
+    if compared:
+        report.publish(arguments, compared, suffix="_ratio")
 
 
 if __name__ == "__main__":
