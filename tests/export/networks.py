@@ -1,11 +1,12 @@
-"""Every network in every form that a phone and a server take, at a small size.
+"""Every network in every format of phones and servers, at a small size.
 
-As a program it exports them all, or those named, and prints the table of
-docs/export.md:
+As a program it exports them all, or those named, and publishes the table of
+benchmarks/results/exports.csv:
 
-    python -m tests.export.networks
+    python -m tests.export.networks --output=benchmarks/results/exports.csv
 """
 
+import argparse
 import contextlib
 import gc
 import io
@@ -16,6 +17,7 @@ import time
 
 import keras
 
+from benchmarks import report
 from se_keras import export
 from se_keras.export.verification import VerificationError
 from se_keras.layers.gate import Gate
@@ -38,10 +40,11 @@ FORMS = {
 
 
 def network(name):
-    """Returns a network whose random weights let images differ to the end.
+    """Returns a network of random weights whose outputs differ between images.
 
     Gates that open and close at random multiply rounding by 30 in 50 layers, and
-    maps reach 1e15 in 420, so few gates react weakly, and many do so on weak branches.
+    feature maps reach 1e15 in 420 layers. So a few gates get small weights; where there
+    are many, the branches that they multiply do.
     """
     model = randomize(small(name))
     # Probabilities of random networks are 0 and 1.
@@ -76,32 +79,38 @@ def reports(name):
 def row(name, found):
     """Returns a row of the table."""
     plain, int8, saved = (found[title] for title in FORMS)
-    return (
-        f"| {name} | {plain['largest_difference']:.0e} "
-        f"| {plain['outside_xnnpack']} of {plain['operations']} "
-        f"| {int8['rms_difference']:.1%} | {int8['top1_agreement']:.0%} "
-        f"| {int8['outside_xnnpack']} of {int8['operations']} "
-        f"| {plain['bytes'] / 1e6:.1f} | {int8['bytes'] / 1e6:.1f} "
-        f"| {saved['largest_difference']:.0e} |"
-    )
+    return {
+        "network": name,
+        "tflite_difference": plain["largest_difference"],
+        "tflite_outside_xnnpack": plain["outside_xnnpack"],
+        "tflite_operations": plain["operations"],
+        "int8_rms_difference": int8["rms_difference"],
+        "int8_same_top1": int8["top1_agreement"],
+        "int8_outside_xnnpack": int8["outside_xnnpack"],
+        "int8_operations": int8["operations"],
+        "tflite_mb": plain["bytes"] / 1e6,
+        "int8_mb": int8["bytes"] / 1e6,
+        "saved_model_difference": saved["largest_difference"],
+    }
 
 
-def main(names):
-    """Prints the table."""
-    print(
-        "| network | TFLite differs by | outside XNNPACK | int8 differs by "
-        "| same top-1 | outside XNNPACK | MB | int8 MB | SavedModel differs by |"
-    )
-    print("| --- |" + " ---: |" * 8)
-    for name in names:
+def main():
+    """Exports the networks and publishes the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("networks", nargs="*", default=NETWORKS)
+    report.add_flags(parser)
+    options = parser.parse_args()
+    rows = []
+    for name in options.networks:
         started = time.monotonic()
         try:
-            line = row(name, reports(name))
+            rows.append(row(name, reports(name)))
         except VerificationError as error:
-            line = f"| {name} | FAILED: {' '.join(str(error).split())[:300]} |"
-        print(line, flush=True)
-        print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr)
+            rows.append({"network": name, "failure": " ".join(str(error).split())})
+        seconds = time.monotonic() - started
+        print(f"{seconds:.0f} s: {rows[-1]}", file=sys.stderr, flush=True)
+    report.publish(options, rows)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or NETWORKS)
+    main()

@@ -24,7 +24,7 @@ from tests.parity.timm_networks import (
 
 pytestmark = pytest.mark.parity
 
-# Of the largest value; what is measured is in docs/parity.md.
+# Of the largest value; the measured values are in docs/results/exactness.md.
 TOLERANCE = 1e-4
 
 

@@ -5,12 +5,13 @@ network that answers alike for every image hides an error from the comparison. S
 statistics of each batch norm are first set to those of the images in this network, as
 training would, and then drawn around these; a network stays at one scale at any depth.
 
-As a program it compares them all and prints the table of docs/parity.md, with names
-only those:
+As a program it compares them all, or those named, and publishes the table of
+benchmarks/results/timm.csv:
 
-    python -m tests.parity.timm_networks
+    python -m tests.parity.timm_networks --output=benchmarks/results/timm.csv
 """
 
+import argparse
 import concurrent.futures
 import contextlib
 import dataclasses
@@ -26,6 +27,7 @@ with contextlib.suppress(ImportError):
 import keras
 import numpy as np
 
+from benchmarks import report
 from se_keras import create_model, list_models, weights
 from se_keras.models import ImageModel
 from se_keras.models.registry import lookup
@@ -190,29 +192,33 @@ def differences_of(names):
         yield from pool.map(differences, names)
 
 
-HEADS = (
-    "network",
-    "timm",
-    "parameters",
-    *(f"logits, {height} x {width}" for height, width in SIZES),
-    *(f"stage 3, {height} x {width}" for height, width in SIZES),
-    "two images",
-)
+def row(name, found):
+    """Returns a row of the table from the `differences` of a network."""
+    cells = {
+        "network": name,
+        "timm_network": weights.to_timm_name(name),
+        "parameters": parameters(name),
+    }
+    for column, kind in (("logits", "logits"), ("stage3", "features")):
+        for (height, width), difference in zip(SIZES, found, strict=False):
+            cells[f"{column}_{height}x{width}"] = getattr(difference, kind)
+    return cells | {"two_images": min(difference.images for difference in found)}
 
 
-def table(names):
-    """Yields the lines of a table, one for each network."""
-    yield f"| {' | '.join(HEADS)} |"
-    yield f"| --- | --- | {' | '.join(['---:'] * (len(HEADS) - 2))} |"
-    for name, found in zip(names, differences_of(names), strict=True):
-        cells = [name, weights.to_timm_name(name), f"{parameters(name):,}"]
-        for kind in ("logits", "features"):
-            cells += [f"{getattr(difference, kind):.1e}" for difference in found]
-            cells += [""] * (len(SIZES) - len(found))
-        cells.append(f"{min(difference.images for difference in found):.2f}")
-        yield f"| {' | '.join(cells)} |"
+def main():
+    """Compares the networks and publishes the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("networks", nargs="*", default=NETWORKS)
+    report.add_flags(parser)
+    options = parser.parse_args()
+    rows = []
+    for name, found in zip(
+        options.networks, differences_of(options.networks), strict=True
+    ):
+        rows.append(row(name, found))
+        print(rows[-1], file=sys.stderr, flush=True)
+    report.publish(options, rows)
 
 
 if __name__ == "__main__":
-    for line in table(sys.argv[1:] or NETWORKS):
-        print(line, flush=True)
+    main()
