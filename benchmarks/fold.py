@@ -56,11 +56,11 @@ def main():
     model = create(options.network)
     shape = model.input_shape[1:]
     runs = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as directory:
         for number, (step, left_out) in enumerate(STEPS.items()):
             for runtime, (write, load, suffix) in RUNTIMES.items():
                 print(f"{step}: {runtime}", file=sys.stderr, flush=True)
-                path = pathlib.Path(folder) / f"{runtime} {number}{suffix}"
+                path = pathlib.Path(directory) / f"{runtime} {number}{suffix}"
                 with contextlib.ExitStack() as stack:
                     for name, substitute in left_out.items():
                         stack.enter_context(
