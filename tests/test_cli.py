@@ -1,6 +1,8 @@
 """The `se-keras` command, line by line."""
 
 import dataclasses
+import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -105,25 +107,91 @@ def test_list(run):
 def test_info_of_a_network(run, name):
     code, output, _ = run("info", name)
     assert code == 0
-    entry = lookup(name)
+    network = lookup(name)
     lines = output.splitlines()
     assert lines[0] == f"name: {name}"
-    assert lines[1] == f"constructor: se_keras.models.{entry.constructor}"
-    assert f"  bn_momentum: {entry.spec.bn_momentum}" in lines
-    assert f"  crop: {entry.preprocessing.crop}" in lines
-    (gate,) = [line for line in lines if line.startswith("squeeze_excite: ")]
-    made = "none" if entry.squeeze_excite is None else "SqueezeExcite("
-    assert gate.startswith(f"squeeze_excite: {made}")
-    assert "\nReferences:\n" in output
+    assert lines[1] == f"constructor: se_keras.models.{network.constructor}"
+    assert f"spec {type(network.spec).__name__}:" in lines
+    assert f"  bn_momentum: {network.spec.bn_momentum}" in lines
+    assert f"  crop: {network.preprocessing.crop}" in lines
+    (attention,) = [line for line in lines if line.startswith("attention: ")]
+    made = "None" if network.spec.attention is None else "SqueezeExcite(ratio="
+    assert attention.startswith(f"attention: {made}")
+    assert "\nreferences:\n  - " in output
     assert "https://arxiv.org/abs/1709.01507" in output
     assert "<" not in output  # no object without a text
     known = [
-        *entry.pretrained,
+        *network.family.pretrained,
         *(k for k, v in weights.PUBLISHED.items() if name in v.networks),
     ]
     assert [f"weights: {', '.join(known)}"] * bool(known) == [
         line for line in lines if line.startswith("weights: ")
     ]
+
+
+MY_NETS = """
+import functools
+from se_keras import SqueezeExcite
+from se_keras.models import ResNetSpec, register
+
+def half(x, name):
+    return x * 0.5
+
+def add(name, attention):
+    spec = ResNetSpec(
+        block="basic", depths=(1, 1), widths=(4, 8), dropout=0.25, attention=attention
+    )
+    register(name, spec)
+
+add("my_eca", "eca")
+add("se_my_class", SqueezeExcite)
+add("se_my_layer", SqueezeExcite(ratio=8, squeeze="max"))
+add("se_my_partial", functools.partial(SqueezeExcite, ratio=8))
+add("my_function", half)
+"""
+MY_ATTENTION = {
+    "my_eca": "'eca'",
+    "se_my_class": "SqueezeExcite()",
+    "se_my_layer": "SqueezeExcite(ratio=8, squeeze='max')",
+    "se_my_partial": "SqueezeExcite(ratio=8)",
+    "my_function": "half",
+}
+
+
+def test_networks_of_the_user(tmp_path):
+    """A module of the user registers networks; all commands know them."""
+    (tmp_path / "my_nets.py").write_text(MY_NETS)
+    commands = [
+        "list *my_*",
+        *(f"info {name}" for name in MY_ATTENTION),
+        "summary se_my_layer --image_size=32",
+        "export --model=my_layer --input_size=32 --format=saved_model",
+    ]
+    script = "import sys; from se_keras import cli\n" + "".join(
+        f"print('-----'); cli.main({[*line.split(), '--import=my_nets']})\n"
+        for line in commands
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    _, listed, *infos, summary, _ = done.stdout.split("-----\n")
+    twins = ["my_eca_plain", "my_class", "my_layer", "my_partial", "my_function_plain"]
+    assert sorted(listed.split()) == sorted([*MY_ATTENTION, *twins])
+    for (name, attention), twin, info in zip(
+        MY_ATTENTION.items(), twins, infos, strict=True
+    ):
+        lines = info.splitlines()
+        assert lines[0] == f"name: {name}"
+        assert {
+            f"twin: {twin}",
+            "spec ResNetSpec:",
+            "  widths: 4, 8",
+            "  dropout: 0.25",
+            f"attention: {attention}",
+        } <= set(lines)
+    assert summary.startswith("se_my_layer, input 32x32x3\n")
+    assert (tmp_path / "exported" / "my_layer_saved_model").is_dir()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -247,6 +315,86 @@ def test_help_names_all_commands(run):
         assert f"{name} " in output
         assert command.help in output
         assert run(name, "--help")[0] == 0
+
+
+HELP_WITHOUT_KERAS = """
+import sys, types
+# `se_keras` itself imports Keras; the command line does not.
+package = types.ModuleType("se_keras")
+package.__path__ = [sys.argv.pop(1)]
+sys.modules["se_keras"] = package
+from se_keras.cli import main
+try:
+    main()
+except SystemExit as end:
+    found = {"keras", "numpy", "tensorflow"} & set(sys.modules)
+    print(end.code, *found, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ("--help", 0),
+        ("list --help", 0),
+        ("summary --help", 0),
+        ("info --help", 0),
+        ("info", 2),
+        ("lst", 2),
+        ("summary se_resnet50 --image_size=x", 2),
+        ("list --import=missing", "error: Expected --import"),
+    ],
+)
+def test_help_and_usage_need_no_keras(arguments, code, tmp_path):
+    package = pathlib.Path(cli.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", HELP_WITHOUT_KERAS, package, *arguments.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(str(code))
+    if isinstance(code, int):
+        assert last == str(code)
+
+
+def test_help_lists_what_the_tables_have(run):
+    from se_keras.data.bad_images import POLICIES
+    from se_keras.export.formats import FORMATS, QUANTIZATIONS
+    from se_keras.training import RECIPES
+
+    for command, tables in {
+        "export": (FORMATS, QUANTIZATIONS),
+        "data": (RECIPES, POLICIES),
+    }.items():
+        _, output, _ = run(command, "--help")
+        assert not {name for table in tables for name in table} - set(
+            re.findall(r"\w+", output)
+        )
+
+
+def test_each_command_has_a_module():
+    for name, command in cli.COMMANDS.items():
+        assert command.run.__module__ == f"se_keras.cli.{name}"
+
+
+@pytest.mark.parametrize("form", ["my_nets", "{path}"])
+@pytest.mark.parametrize("command", ["list", "info", "summary", "export", "data"])
+def test_modules_of_the_user(run, command, form, tmp_path, monkeypatch):
+    """Every command imports them before it runs."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "my_nets.py"
+    path.write_text("raise RuntimeError('imported')\n")
+    required = {"info": ["a"], "summary": ["a"], "export": ["--model=a"]}
+    flag = f"--import={form.format(path=path)}"
+    code, output, message = run(command, flag, *required.get(command, []))
+    assert (code, output) == (1, "")
+    (line,) = message.splitlines()
+    assert line.startswith("error: Expected --import of a module that can be imported")
+    assert line.endswith(f"(RuntimeError: imported, {path}, line 1)")
 
 
 def test_a_reader_that_leaves_first():

@@ -1,4 +1,4 @@
-"""`se-keras info`: what is known of a network, or of published weights."""
+"""`se-keras info`: what is known about a network, or about published weights."""
 
 import dataclasses
 import functools
@@ -7,9 +7,12 @@ import inspect
 from se_keras.cli.command import Command
 from se_keras.errors import as_usage_errors
 
+# Fields of a spec that are printed after it.
+APART = ("preprocessing", "attention")
+
 
 def run(source):
-    """Prints what is known of a network or of published weights."""
+    """Prints what is known about a network or about published weights."""
     from se_keras import list_models, weights
     from se_keras.models.registry import lookup
 
@@ -17,45 +20,54 @@ def run(source):
         if source in list_models() or not ("/" in source or "." in source):
             print("\n".join(_network_lines(lookup(source))))
         else:
-            print("\n".join(_record_lines(weights.info(source))))
+            print("\n".join(_field_lines(weights.info(source))))
 
 
-def _network_lines(entry) -> list[str]:
-    lines = [f"name: {entry.name}", f"constructor: se_keras.models.{entry.constructor}"]
-    lines += _record_lines({"spec": entry.spec, "preprocessing": entry.preprocessing})
-    lines.append(f"squeeze_excite: {_call(entry.squeeze_excite)}")
-    lines += _record_lines({"weights": _published(entry)})
-    return lines + _references(inspect.getmodule(entry.features))
+def _network_lines(network) -> list[str]:
+    spec = _fields(network.spec)
+    apart = {name: spec.pop(name) for name in APART}
+    facts = {
+        "name": network.name,
+        "constructor": f"se_keras.models.{network.constructor}",
+        "twin": network.twin,
+        "family": network.family.name,
+        f"spec {type(network.spec).__name__}": spec,
+        "preprocessing": apart["preprocessing"],
+        "attention": _attention(apart["attention"]),
+        "weights": _published(network),
+    }
+    references = [f"  - {text}" for text in network.family.references]
+    return [*_field_lines(facts), "references:", *references]
 
 
-def _published(entry) -> tuple[str, ...]:
-    """Returns what `weights=` takes for a network, beside files."""
+def _published(network) -> tuple[str, ...]:
+    """Returns what `weights=` takes for a network, in addition to files."""
     from se_keras.weights import PUBLISHED
 
-    hub = (info.source for info in PUBLISHED.values() if entry.name in info.networks)
-    return (*entry.pretrained, *hub)
+    hub = (info.source for info in PUBLISHED.values() if network.name in info.networks)
+    return (*network.family.pretrained, *hub)
 
 
-def _record_lines(record, indent="") -> list[str]:
+def _field_lines(value, indent="") -> list[str]:
     """Returns the fields of a dataclass or dictionary, one a line; nested indented."""
     lines = []
-    for name, value in _fields(record).items():
-        if _is_record(value):
-            lines += [f"{indent}{name}:", *_record_lines(value, f"{indent}  ")]
-        elif value not in (None, ()):
-            lines.append(f"{indent}{name}: {TEXTS.get(name, _text)(value)}")
+    for name, field in _fields(value).items():
+        if _has_fields(field):
+            lines += [f"{indent}{name}:", *_field_lines(field, f"{indent}  ")]
+        elif field not in (None, ()):
+            lines.append(f"{indent}{name}: {TEXTS.get(name, _text)(field)}")
     return lines
 
 
-def _is_record(value) -> bool:
+def _has_fields(value) -> bool:
     return isinstance(value, dict) or dataclasses.is_dataclass(value)
 
 
-def _fields(record) -> dict:
-    if isinstance(record, dict):
-        return record
+def _fields(value) -> dict:
+    if isinstance(value, dict):
+        return value
     return {
-        field.name: getattr(record, field.name) for field in dataclasses.fields(record)
+        field.name: getattr(value, field.name) for field in dataclasses.fields(value)
     }
 
 
@@ -75,25 +87,42 @@ def _first_names(names) -> str:
     return f"{', '.join(names[:3])}, ... ({len(names)})"
 
 
-# How fields are written that do not speak for themselves, or speak too long.
+# How to print fields that need a unit, or that are long.
 TEXTS = {"class_names": _first_names, "top1": _accuracies, "remarks": "; ".join}
 
 
-def _call(layer) -> str:
-    """Returns how a layer is made, as it is written."""
-    if layer is None:
-        return "none"
-    if not isinstance(layer, functools.partial):
-        return f"{layer.__name__}()"
-    arguments = (f"{name}={value!r}" for name, value in layer.keywords.items())
-    return f"{layer.func.__name__}({', '.join(arguments)})"
+def _attention(attention) -> str:
+    """Returns the `attention` of a spec as it is written in Python."""
+    if attention is None or isinstance(attention, str):
+        return repr(attention)
+    if isinstance(attention, functools.partial):
+        return _call(attention.func.__name__, attention.keywords)
+    if not hasattr(attention, "get_config"):
+        return getattr(attention, "__name__", type(attention).__name__)
+    if isinstance(attention, type):
+        return _call(attention.__name__, {})
+    return _call(type(attention).__name__, _changed_arguments(attention))
 
 
-def _references(module) -> list[str]:
-    """Returns the part of a builder's docstring that names its sources."""
-    sections = inspect.getdoc(module).split("\n\n")
-    found = [section for section in sections if section.startswith("Reference")]
-    return "".join(found[:1]).splitlines()
+def _call(name, arguments) -> str:
+    texts = (f"{argument}={value!r}" for argument, value in arguments.items())
+    return f"{name}({', '.join(texts)})"
+
+
+def _changed_arguments(layer) -> dict:
+    """Returns the arguments of a layer that differ from their defaults.
+
+    Only those that are text or numbers: the others have no short form.
+    """
+    config = layer.get_config()
+    parameters = inspect.signature(type(layer).__init__).parameters.values()
+    return {
+        parameter.name: config[parameter.name]
+        for parameter in parameters
+        if isinstance(config.get(parameter.name), str | int | float)
+        and parameter.name not in ("name", "dtype")
+        and config[parameter.name] != parameter.default
+    }
 
 
 def arguments():

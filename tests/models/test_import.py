@@ -1,4 +1,4 @@
-"""`import se_keras` brings in nothing that `import keras` does not."""
+"""`import se_keras` is light, and works where Unix and docstrings are missing."""
 
 import os
 import subprocess
@@ -8,14 +8,28 @@ import pytest
 
 from tests.helpers import require
 
-SCRIPT = """
+
+def python(script, *arguments, flags=(), **variables):
+    """Runs a script in a process of its own; returns what it printed."""
+    run = subprocess.run(
+        [sys.executable, *flags, "-c", script, *map(str, arguments)],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+LIGHT = """
 import keras, sys
 before = {name.partition(".")[0] for name in sys.modules}
 import se_keras
 se_keras.create_model, se_keras.layers.SqueezeExcite, se_keras.weights.load
 after = {name.partition(".")[0] for name in sys.modules}
 print(*(after - before - sys.stdlib_module_names))
-assert not {"se_keras.data", "se_keras.export", "se_keras.training"} & {*sys.modules}
+if {"se_keras.data", "se_keras.export", "se_keras.training"} & {*sys.modules}:
+    raise SystemExit("a package that needs TensorFlow is imported")
 """
 
 
@@ -29,11 +43,76 @@ assert not {"se_keras.data", "se_keras.export", "se_keras.training"} & {*sys.mod
 )
 def test_import_is_light(backend):
     require(backend)
-    run = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    assert run.stdout.split() == ["se_keras"]
+    assert python(LIGHT, KERAS_BACKEND=backend).split() == ["se_keras"]
+
+
+# A small model is created, saved and loaded.
+SAVE_AND_LOAD = """
+import keras, numpy as np, pathlib, sys
+import se_keras
+model = se_keras.create_model("se_resnet20", classes=3, input_shape=(16, 16, 3))
+path = pathlib.Path(sys.argv[1]) / "model.keras"
+model.save(path)
+loaded = keras.models.load_model(path)
+image = np.ones((1, 16, 16, 3), "float32")
+np.testing.assert_array_equal(loaded(image), model(image))
+print("saved and loaded:", loaded.name, loaded.preprocessing == model.preprocessing)
+"""
+SAVED_AND_LOADED = "saved and loaded: se_resnet20 True\n"
+
+# Other projects are imported before the names are hidden.
+HIDE_UNIX = """
+import os, pathlib, signal, sys, tempfile
+import keras, tensorflow, tensorflow_datasets
+os_names = "O_DIRECTORY fork getuid geteuid getloadavg sched_getaffinity uname".split()
+for name in [*os_names, *(name for name in dir(os) if name.startswith("EX_"))]:
+    delattr(os, name)
+windows = {"SIGABRT", "SIGFPE", "SIGILL", "SIGINT", "SIGSEGV", "SIGTERM"}
+for name in dir(signal):
+    if name.startswith("SIG") and name.isalpha() and name not in windows:
+        delattr(signal, name)
+for name in ("fcntl", "grp", "pwd", "resource", "termios"):
+    sys.modules[name] = None
+"""
+
+IMPORT_EVERYTHING = """
+import importlib, pkgutil, warnings
+import se_keras
+modules = [each.name for each in pkgutil.walk_packages(se_keras.__path__, "se_keras.")]
+for name in modules:
+    importlib.import_module(name)
+print(len(modules) > 80)
+with warnings.catch_warnings(record=True) as caught:
+    from se_keras.files import locked, write_json
+    with locked(sys.argv[1]):
+        write_json(pathlib.Path(sys.argv[1], "a.json"), {})
+print(caught[0].message)
+from se_keras.cli import main
+main(["list", "se_resnet50"])
+"""
+
+
+def test_without_names_of_unix(tmp_path):
+    printed = python(HIDE_UNIX + IMPORT_EVERYTHING + SAVE_AND_LOAD, tmp_path)
+    everything, lock, listed, saved = printed.splitlines(keepends=True)
+    assert everything == "True\n"
+    assert "cannot be locked" in lock
+    assert listed == "se_resnet50\n"
+    assert saved == SAVED_AND_LOADED
+
+
+COMMANDS = """
+from se_keras.cli import main
+main(["list", "se_resnet50"])
+main(["info", "se_resnet50"])
+main(["summary", "se_resnet20"])
+"""
+
+
+def test_without_docstrings_and_assertions(tmp_path):
+    """`python -OO` removes both; what is printed stays the same."""
+    script = SAVE_AND_LOAD + COMMANDS
+    printed = python(script, tmp_path, flags=["-OO"])
+    assert printed.startswith(SAVED_AND_LOADED)
+    assert "https://arxiv.org/abs/1709.01507" in printed
+    assert printed == python(script, tmp_path)
