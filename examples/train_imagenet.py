@@ -16,7 +16,7 @@ Every field of a recipe is a flag (`--help`), or a line of a YAML file:
 
 Exit codes: 0 finished, 1 bad input or a loss that is not finite, 69 another worker is
 gone, 74 the disk is full, 75 stopped by SIGTERM or SIGINT and saved. After the last
-three the same command goes on where the run was (docs/scaling.md).
+three the same command goes on where the run was (docs/guides/scaling.md).
 """
 
 import os

@@ -1,0 +1,151 @@
+"""The Python and shell blocks of the documentation run."""
+
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from se_keras.models import registry
+from tests.docs import fixtures
+from tests.docs.pages import all_pages, blocks_of, is_run, name_of
+from tests.helpers import ROOT, require
+
+PAGES = [page for page in all_pages() if is_run(page)]
+FAST = [p for p in PAGES if any(not (b.is_skipped or b.is_slow) for b in blocks_of(p))]
+SLOW = [p for p in PAGES if any(b.is_slow and not b.is_skipped for b in blocks_of(p))]
+HUB_NAME = re.compile(r"timm/\w+\.\w+")
+# Installing is not what a block is tested for.
+PRELUDE = """
+set -euo pipefail
+pip() { echo "not run: pip $*"; }
+"""
+CHILD_SECONDS = 900
+
+
+@pytest.fixture(scope="session")
+def caches(tmp_path_factory):
+    """The caches of this package and of the hub, for all pages."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def run(tmp_path, caches, monkeypatch):
+    """A function that runs blocks of a page in a temporary directory."""
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+    scripts = pathlib.Path(sys.executable).parent
+    hub = caches / "hub"
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(hub))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    for name, value in {
+        "HF_HUB_CACHE": hub,
+        "HF_HUB_OFFLINE": 1,
+        "MPLBACKEND": "Agg",
+        "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": ROOT,
+        "TF_CPP_MIN_LOG_LEVEL": 3,
+        "XDG_CACHE_HOME": caches,
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.chdir(tmp_path)
+    for name in ("benchmarks", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    # A network that a page registers is gone after it.
+    monkeypatch.setattr(registry, "_NETWORKS", dict(registry._NETWORKS))
+
+    def run(blocks):
+        namespace = {"__name__": "page"}
+        for block in blocks:
+            _prepare(block, tmp_path, hub)
+            RUNNERS[block.language](block, namespace)
+
+    return run
+
+
+def _prepare(block, directory, hub):
+    for value in block.values("needs"):
+        for package in value.split():
+            require(package)
+    for name in block.values("fixture"):
+        getattr(fixtures, name)(directory)
+    for source in HUB_NAME.findall(block.code):
+        fixtures.hub_cache(hub, source)
+
+
+def _run_python(block, namespace):
+    # Empty lines before the code, so that a traceback has the line in the page.
+    code = "\n" * (block.line - 1) + block.replaced_code
+    exec(compile(code, str(block.page), "exec"), namespace)
+
+
+def _run_shell(block, namespace):
+    done = subprocess.run(
+        ["bash", "-c", PRELUDE + block.replaced_code],
+        capture_output=True,
+        text=True,
+        timeout=CHILD_SECONDS,
+    )
+    assert done.returncode == 0, f"{block.place}\n{done.stdout}\n{done.stderr}"
+
+
+RUNNERS = {"python": _run_python, "shell": _run_shell}
+
+
+@pytest.mark.parametrize("page", FAST, ids=name_of)
+def test_python_blocks(page, run):
+    run([block for block in blocks_of(page) if not (block.is_skipped or block.is_slow)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", SLOW, ids=name_of)
+def test_all_blocks(page, run):
+    run([block for block in blocks_of(page) if not block.is_skipped])
+
+
+@pytest.mark.parametrize("page", all_pages(), ids=name_of)
+def test_markers(page):
+    for block in blocks_of(page):
+        assert block.replaced_code
+        assert all(value.strip("()") for value in block.values("skip")), block.place
+        for name in block.values("fixture"):
+            assert hasattr(fixtures, name), block.place
+
+
+def _commands(text):
+    """Yields the command lines of a block of shell, as lists of words."""
+    for line in text.replace("\\\n", " ").splitlines():
+        if re.search(r"se-keras|train_imagenet\.py", line):
+            words = shlex.split(line, comments=True)
+            while words:
+                end = words.index("&&") if "&&" in words else len(words)
+                yield words[:end]
+                words = words[end + 1 :]
+
+
+@pytest.mark.parametrize("page", all_pages(), ids=name_of)
+def test_flags_exist(page):
+    """Those of blocks that are not run, too."""
+    from se_keras import training
+    from se_keras.cli import COMMANDS
+
+    fields = set(training.fields_of(training.Recipe))
+    for block in blocks_of(page):
+        if block.language != "shell":
+            continue
+        for words in _commands(block.code):
+            flags = {w[2:].split("=")[0] for w in words if w.startswith("--")}
+            if words[0] == "se-keras":
+                known = {name.strip("-") for name in COMMANDS[words[1]].arguments()}
+            elif any(word.endswith("train_imagenet.py") for word in words):
+                known = fields | {"recipe", "config"}
+            else:
+                continue
+            unknown = {
+                flag
+                for flag in flags - {"import", "help"}
+                if not {flag, flag.removeprefix("no"), flag.removeprefix("no-")} & known
+            }
+            assert not unknown, f"{block.place}: {unknown}"
