@@ -1,4 +1,4 @@
-"""Names what is on image files, with a trained network in any of its forms.
+"""Classifies image files with a trained network, exported or saved.
 
 python examples/classify_image.py --model=runs/digits-se_resnet20/model.tflite IMAGE...
 """
@@ -18,7 +18,10 @@ from se_keras.errors import UsageError
 
 IMPORT = define_import_flag()
 MODEL = flags.DEFINE_string(
-    "model", None, "A .tflite file, a .keras file or a SavedModel folder."
+    "model",
+    None,
+    "A .keras file or an export: "
+    f"{', '.join(form.kind for form in export.FORMATS.values())}.",
 )
 TOP = flags.DEFINE_integer("top", 3, "How many classes to print.", lower_bound=1)
 

@@ -40,7 +40,7 @@ class Classifier {
     this.#metadata = metadata;
   }
 
-  /** What an image goes through before the network. */
+  /** The preprocessing of the network. */
   get preprocessing() {
     return this.#metadata.preprocessing;
   }
@@ -51,7 +51,7 @@ class Classifier {
    * @param {Blob} blob - A JPEG, PNG, GIF or BMP file.
    * @returns {Promise<{classes: {name: string, score: number}[],
    *     milliseconds: number, pixels: Float32Array}>} The classes, highest score
-   *     first; how long the network took; and what it saw.
+   *     first; how long the network took; and its input in 0..255.
    */
   async classify(blob) {
     const pixels = await readImage(blob, this.preprocessing);
@@ -65,7 +65,7 @@ class Classifier {
     return { classes, milliseconds, pixels };
   }
 
-  /** Runs the network on nothing: the first run takes many times as long as others. */
+  /** Runs the network on zeros: the first run takes many times as long as others. */
   async warmUp() {
     const { size, mean } = this.preprocessing;
     await this.#run(new Float32Array(size[0] * size[1] * mean.length));
@@ -97,7 +97,7 @@ let logged = [];
 /** Returns LiteRT.js with its WebAssembly module, which is loaded once. */
 function startLiteRt() {
   started ??= import("@litertjs/core").then(async (liteRt) => {
-    // What it hands to the WebAssembly module.
+    // LiteRT.js passes this object to the WebAssembly module.
     self.Module = { printErr: log };
     await liteRt.loadLiteRt(WASM);
     return liteRt;
@@ -105,7 +105,7 @@ function startLiteRt() {
   return started.catch((error) => {
     started = null;
     throw new UsageError(
-      `Expected LiteRT.js: run npm install beside the page. Received: ${error}`,
+      `Expected LiteRT.js: run npm install in the page's directory. Received: ${error}`,
     );
   });
 }
@@ -115,16 +115,16 @@ function log(line) {
   if (line.startsWith("ERROR")) logged.push(line);
 }
 
-/** Returns what LiteRT.js does, or throws what it has against the model. */
+/** Returns the result of LiteRT.js, or throws its reason to refuse the model. */
 async function orRefused(task) {
   logged = [];
   let error;
   const result = await task().catch((thrown) => (error = thrown));
-  // Of some failures there is nothing but the log: it goes on, and gives as an output
-  // what was in memory.
+  // LiteRT.js reports some failures in its log only, and returns as an output what was
+  // in memory.
   const reason = logged[0] ?? error;
   if (reason) {
-    // What lies in the memory of the WebAssembly module nothing collects.
+    // Nothing collects the garbage in the memory of the WebAssembly module.
     if (!error) [result].flat().forEach((each) => each.delete());
     throw new UsageError(`Expected a model that LiteRT.js runs. Received: ${reason}`);
   }
@@ -141,7 +141,7 @@ function checkInput(model, { preprocessing: { size, mean }, normalizes }) {
     );
   }
   if (inputs[0].dtype !== "float32" && !normalizes) {
-    // LiteRT.js doesn't tell the scale that normalized values have as integers.
+    // LiteRT.js doesn't report the scale that normalized values have as integers.
     throw new UsageError(
       "Expected a quantized model that normalizes its images " +
         "(include_preprocessing=True). Received: one of normalized images",
@@ -156,7 +156,7 @@ function normalize(pixels, { mean, std }) {
   );
 }
 
-/** Returns pixels in the type of the model's input; quantized ones take bytes. */
+/** Returns pixels in the type of the model's input, uint8 for quantized models. */
 function ofType(dtype, values) {
   if (dtype === "float32") return values;
   if (dtype === "uint8") return Uint8Array.from(values, Math.round);
@@ -165,15 +165,15 @@ function ofType(dtype, values) {
 
 /** Returns outputs as scores in 0..1. */
 function toScores(outputs) {
-  // LiteRT.js doesn't tell the scale of a quantized output, so the sum has to.
-  if (!(outputs instanceof Float32Array)) return share(Array.from(outputs));
+  // LiteRT.js doesn't report the scale of a quantized output: the sum is used instead.
+  if (!(outputs instanceof Float32Array)) return normalizeSum(Array.from(outputs));
   if (outputs.every((value) => value >= 0 && value <= 1)) return outputs;
-  // A network without a softmax gives logits.
+  // A network without a softmax returns logits.
   const largest = Math.max(...outputs);
-  return share(Array.from(outputs, (value) => Math.exp(value - largest)));
+  return normalizeSum(Array.from(outputs, (value) => Math.exp(value - largest)));
 }
 
-function share(values) {
+function normalizeSum(values) {
   const sum = values.reduce((a, b) => a + b);
   return values.map((value) => value / sum);
 }

@@ -1,2 +1,2 @@
-/** An error of the person at the page: its message is one line for them. */
+/** An error of the user: its message is one line for them. */
 export class UsageError extends Error {}

@@ -1,7 +1,7 @@
 // Encoded images to pixels, as se_keras/data/images.py makes them for evaluation.
 //
-// The browser decodes and nothing more. Its own scaling differs between browsers, and
-// from the one that the network was trained with.
+// The browser only decodes. Its resizing differs between browsers, and from the one that
+// the network was trained with.
 
 import { UsageError } from "./errors.js";
 
@@ -10,7 +10,7 @@ const KERNELS = {
   bicubic: { radius: 2, weight: keysCubic },
 };
 
-// Markers of a JPEG: its start, what applications add, and there EXIF.
+// Markers of a JPEG: its start, the segments of applications, and that of EXIF.
 const JPEG_START = 0xffd8;
 const APP = 0xffe0;
 const APP1 = 0xffe1;
@@ -19,21 +19,21 @@ const APP1 = 0xffe1;
  * Decodes an image, resizes its short side and crops the center.
  *
  * @param {Blob} blob - An image file.
- * @param {object} record - The `preprocessing` of the network.
+ * @param {object} preprocessing - The preprocessing of the network.
  * @returns {Promise<Float32Array>} Pixels in 0..255, `(height, width, channels)`.
  */
-export async function readImage(blob, record) {
-  const channels = record.mean.length;
+export async function readImage(blob, preprocessing) {
+  const channels = preprocessing.mean.length;
   const { data, width, height } = await decode(blob);
   const pixels = channels === 1 ? gray(data, blob.type) : color(data);
-  return fitCenter(pixels, [height, width], channels, record);
+  return fitCenter(pixels, [height, width], channels, preprocessing);
 }
 
 async function decode(blob) {
   let bitmap;
   try {
-    // The pixels as they are stored, as TensorFlow reads them: neither turned by EXIF
-    // nor converted by a color profile.
+    // The pixels as they are stored and as TensorFlow reads them: neither rotated by
+    // EXIF nor converted by a color profile.
     const options = { colorSpaceConversion: "none" };
     bitmap = await createImageBitmap(await withoutExif(blob), options);
   } catch {
@@ -48,7 +48,7 @@ async function decode(blob) {
   return context.getImageData(0, 0, canvas.width, canvas.height);
 }
 
-/** Drops EXIF from a JPEG; browsers turn the image by it, and have no option not to. */
+/** Removes EXIF from a JPEG: browsers rotate the image by it, without an option. */
 async function withoutExif(blob) {
   const view = new DataView(await blob.arrayBuffer());
   if (view.byteLength < 2 || view.getUint16(0) !== JPEG_START) return blob;
@@ -73,7 +73,7 @@ function color(rgba) {
 }
 
 function gray(rgba, type) {
-  // The weights of JPEG's luma in 15 bits, which libpng has too; it rounds down.
+  // The weights of JPEG's luma in 15 bits, as in libpng, which rounds down.
   const half = type === "image/png" ? 0 : 1 << 14;
   const pixels = new Uint8Array(rgba.length / 4);
   for (let i = 0; i < pixels.length; i++) {
@@ -83,14 +83,14 @@ function gray(rgba, type) {
   return pixels;
 }
 
-/** Resizes the short side of an image, of which it makes only the center crop. */
+/** Resizes the short side of an image; only the center crop is computed. */
 function fitCenter(pixels, stored, channels, { size, crop, interpolation }) {
   const kernel = KERNELS[interpolation];
   const scale = Math.max(
     ...size.map((side, axis) => Math.floor(side / crop) / stored[axis]),
   );
   const [rows, columns] = size.map((side, axis) => {
-    // A side that is to be 256 must not become 255 by rounding.
+    // Rounding must not make 255 of 256.
     const resized = Math.floor(stored[axis] * scale + 1e-6);
     const begin = Math.floor((resized - side) / 2);
     return spans(stored[axis], resized, begin, side, kernel);
@@ -102,7 +102,7 @@ function fitCenter(pixels, stored, channels, { size, crop, interpolation }) {
   );
 }
 
-/** Returns which stored pixels, with which weights, make each of the resized ones. */
+/** Returns the stored pixels and their weights for each of the resized pixels. */
 function spans(stored, resized, begin, count, { radius, weight }) {
   const step = stored / resized;
   // Antialiasing: the kernel covers a whole pixel of the smaller image.

@@ -1,5 +1,5 @@
-// The record that travels in an exported file, as se_keras/export/metadata.py writes
-// it: a zip archive behind the model.
+// The metadata in an exported file, as se_keras/export/metadata.py writes them: in a
+// zip archive after the model.
 
 import { UsageError } from "./errors.js";
 
@@ -17,7 +17,7 @@ const STORED = 0;
 const DEFLATED = 8;
 
 /**
- * Reads the record of a TFLite file.
+ * Reads the metadata of a TFLite file.
  *
  * @param {Uint8Array} bytes - The file.
  * @returns {Promise<{class_names: ?string[], preprocessing: ?object,
@@ -27,16 +27,16 @@ export async function readMetadata(bytes) {
   if (text(bytes.subarray(4, 8)) !== IDENTIFIER) {
     throw new UsageError("Expected a .tflite file. Received: something else");
   }
-  // Looked for before the model is opened: a truncated file has lost it.
+  // Read before the model is opened: a truncated file has lost them.
   const entry = findEntry(bytes, FILE_NAME);
-  const record = entry && JSON.parse(text(await content(bytes, entry)));
-  if (!record?.preprocessing) {
+  const metadata = entry && JSON.parse(text(await content(bytes, entry)));
+  if (!metadata?.preprocessing) {
     throw new UsageError(
-      "Expected a whole model that says which images it expects, as se_keras " +
+      "Expected a complete model that states which images it expects, as se_keras " +
         `exports it. Received: a .tflite file without ${FILE_NAME}`,
     );
   }
-  return record;
+  return metadata;
 }
 
 function findEntry(bytes, name) {

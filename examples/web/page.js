@@ -1,11 +1,11 @@
-// The page: files in, names and bars out.
+// The page: takes files, and shows class names and bars.
 
 import { loadClassifier } from "./classifier.js";
 import { UsageError } from "./errors.js";
 
 const DEFAULT_MODEL = "model.tflite";
 const TOP = 5;
-// Images below this many pixels a side are shown with their pixels as squares.
+// Images smaller than this many pixels are shown with their pixels as squares.
 const SMALL = 128;
 
 const element = (id) => document.getElementById(id);
@@ -15,7 +15,7 @@ const state = { classifier: null, image: null };
 let last = Promise.resolve();
 let waiting = 0;
 
-/** Does one thing after the other, so that no model goes while it runs. */
+/** Runs one task after the other, so that no model is deleted while it runs. */
 function next(task) {
   setWaiting(waiting + 1);
   last = last
@@ -42,7 +42,7 @@ async function classifyImage(file) {
   if (!state.classifier) {
     throw new UsageError(
       "Expected a model first: choose or drop a .tflite file, or put " +
-        `${DEFAULT_MODEL} beside the page. Received: none`,
+        `${DEFAULT_MODEL} in the directory of the page. Received: none`,
     );
   }
   const answer = await state.classifier.classify(file);
@@ -117,14 +117,14 @@ function listen() {
   ]) {
     element(id).addEventListener("change", ({ target }) => {
       const [file] = target.files;
-      // The same file, chosen again, is a change only from nothing.
+      // Else choosing the same file again would not be a change.
       target.value = "";
       if (file) next(() => task(file));
     });
   }
   element("picture").addEventListener("load", ({ target }) => {
-    const side = Math.max(target.naturalWidth, target.naturalHeight);
-    target.classList.toggle("small", side < SMALL);
+    const size = Math.max(target.naturalWidth, target.naturalHeight);
+    target.classList.toggle("small", size < SMALL);
   });
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("dragenter", () => document.body.classList.add("dragging"));

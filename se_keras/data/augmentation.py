@@ -1,4 +1,4 @@
-"""What a training image goes through, drawn without state from a seed of its own."""
+"""Augmentation of training images, drawn without state from a seed for each image."""
 
 import dataclasses
 import math
@@ -12,33 +12,58 @@ from se_keras.data.images import decode_part, decode_whole, resize
 from se_keras.data.rand_augment import rotate
 from se_keras.models.preprocessing import Preprocessing
 
-# Of the part that is erased: share of the image, and width / height.
+# Of the part that is erased: fraction of the image's area, and width / height.
 ERASED_AREA = (0.02, 1 / 3)
 ERASED_ASPECT = (0.3, 1 / 0.3)
 
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """What a training image goes through before normalization.
+    """The augmentation of training images, before normalization.
 
     Attributes:
-        crop: `"resized"`, a random part of the image with random aspect, resized
-            (the paper, section 6.1; Szegedy et al. 2015), or `"padded"`, the image
-            with zeros around it, cropped at random (He et al. 2015, section 4.2).
-        area: Range of the part's share of the image, for `"resized"`.
-        aspect: Range of the part's width / height, for `"resized"`.
+        crop: `"resized"` for a random part of the image with random aspect ratio,
+            resized to the input of the network, or `"padded"` for the image with zeros
+            around it, cropped at random.
+        area: Range of the area of the part, as a fraction of the image, in (0, 1], for
+            `"resized"`.
+        aspect: Range of the width / height of the part, for `"resized"`.
         padding: Zeros on each side in pixels of the network's input, for `"padded"`.
         flip: Whether half of the images are mirrored left to right.
-        rotation: Largest angle in degrees by which an image is turned, either way.
-        jitter: Largest number added to all pixels of a channel, or taken from them.
-        operations: Operations of RandAugment on each image; 0 for none.
+        rotation: Largest angle in degrees by which an image is rotated in either
+            direction, in 0..180.
+        jitter: Largest number that is added to all pixels of a channel or subtracted
+            from them, in 0..255.
+        operations: Number of operations of RandAugment per image; 0 for none.
         magnitude: Strength of the operations, in 0..10.
         magnitude_std: Standard deviation of the strength.
-        erasing: Probability that a part of an image is erased.
-        mixup: Parameter of MixUp's Beta distribution; 0 for none.
-        cutmix: Parameter of CutMix's Beta distribution; 0 for none.
-        cutmix_share: Share of the batches that CutMix mixes, where MixUp does too.
-        repeats: How often an image is in an epoch, which then has fewer images.
+        erasing: Probability that a part of an image is erased, in 0..1.
+        mixup: Parameter of MixUp's Beta distribution; 0 for no MixUp.
+        cutmix: Parameter of CutMix's Beta distribution; 0 for no CutMix.
+        cutmix_fraction: Fraction of the batches that are mixed by CutMix if both are
+            used, in 0..1.
+        repeats: How often each image is in an epoch, which then has fewer different
+            images.
+
+    Raises:
+        ValueError: If an argument is outside of its range.
+
+    Reference:
+        - [Squeeze-and-Excitation Networks](https://arxiv.org/abs/1709.01507), section
+          6.1: `crop="resized"`, as in
+          [Going Deeper with Convolutions](https://arxiv.org/abs/1409.4842)
+        - [Deep Residual Learning](https://arxiv.org/abs/1512.03385), section 4.2:
+          `crop="padded"`
+        - [RandAugment](https://arxiv.org/abs/1909.13719)
+        - [Random Erasing](https://arxiv.org/abs/1708.04896)
+        - [mixup](https://arxiv.org/abs/1710.09412)
+        - [CutMix](https://arxiv.org/abs/1905.04899)
+
+    Example:
+
+    ```python
+    augmentation = Augmentation(operations=2, magnitude=7, mixup=0.2, cutmix=1.0)
+    ```
     """
 
     crop: str = "resized"
@@ -54,12 +79,12 @@ class Augmentation:
     erasing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
-    cutmix_share: float = 0.5
+    cutmix_fraction: float = 0.5
     repeats: int = 1
 
     @property
     def mixes(self) -> bool:
-        """Whether images are mixed; their labels then are shares of the classes."""
+        """Whether images are mixed; labels are then fractions of the classes."""
         return bool(self.mixup or self.cutmix)
 
     def __post_init__(self):
@@ -94,7 +119,7 @@ RANGES = {
     "erasing": (0, 1),
     "mixup": (0, math.inf),
     "cutmix": (0, math.inf),
-    "cutmix_share": (0, 1),
+    "cutmix_fraction": (0, 1),
     "repeats": (1, math.inf),
 }
 
@@ -103,41 +128,44 @@ def decode_crop(
     encoded: tf.Tensor,
     seed: tf.Tensor,
     config: Augmentation,
-    record: Preprocessing,
+    preprocessing: Preprocessing,
     tolerant: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes of one image what its crop needs.
+    """Decodes the part of an image that its crop needs.
 
     Args:
         encoded: Scalar string, an encoded image.
         seed: Two integers. The same seed gives the same part.
-        config: What to do.
-        record: What the network expects.
-        tolerant: Whether a damaged image is none of the errors.
+        config: The augmentation.
+        preprocessing: The images that the network expects.
+        tolerant: Whether a damaged image raises no error.
 
     Returns:
-        Pixels `(height, width, record.channels)`, bytes, and whether they are those of
-        the image.
+        Pixels `(height, width, channels)`, uint8, and whether they are those of the
+        image.
     """
-    return CROPS[config.crop].decode(encoded, seed, config, record, tolerant)
+    return CROPS[config.crop].decode(encoded, seed, config, preprocessing, tolerant)
 
 
 def transform(
-    pixels: tf.Tensor, seed: tf.Tensor, config: Augmentation, record: Preprocessing
+    pixels: tf.Tensor,
+    seed: tf.Tensor,
+    config: Augmentation,
+    preprocessing: Preprocessing,
 ) -> tf.Tensor:
-    """Makes a training image of what `decode_crop` returns.
+    """Makes a training image of the pixels that `decode_crop` returns.
 
     Args:
-        pixels: Pixels `(height, width, record.channels)`, bytes.
+        pixels: Pixels `(height, width, channels)`, uint8.
         seed: The same two integers.
-        config: What to do.
-        record: What the network expects.
+        config: The augmentation.
+        preprocessing: The images that the network expects.
 
     Returns:
-        Pixels in 0..255, float32, of shape `(*record.size, record.channels)`.
+        Pixels in 0..255, float32, of shape `(*preprocessing.size, channels)`.
     """
-    image = CROPS[config.crop].fit(pixels, seed, config, record)
-    image = tf.ensure_shape(image, (*record.size, record.channels))
+    image = CROPS[config.crop].fit(pixels, seed, config, preprocessing)
+    image = tf.ensure_shape(image, (*preprocessing.size, preprocessing.channels))
     for number, (name, step) in enumerate(STEPS.items(), 1):
         if getattr(config, name):
             step_seed = tf.random.experimental.stateless_fold_in(seed, number)
@@ -146,31 +174,34 @@ def transform(
 
 
 def augment(
-    encoded: tf.Tensor, seed: tf.Tensor, config: Augmentation, record: Preprocessing
+    encoded: tf.Tensor,
+    seed: tf.Tensor,
+    config: Augmentation,
+    preprocessing: Preprocessing,
 ) -> tf.Tensor:
     """Decodes and augments one image; see `decode_crop` and `transform`."""
-    pixels, _ = decode_crop(encoded, seed, config, record)
-    return transform(pixels, seed, config, record)
+    pixels, _ = decode_crop(encoded, seed, config, preprocessing)
+    return transform(pixels, seed, config, preprocessing)
 
 
-def draw_hole(seed: tf.Tensor, config: Augmentation, record: Preprocessing):
+def draw_hole(seed: tf.Tensor, config: Augmentation, preprocessing: Preprocessing):
     """Draws the part of an image that is erased.
 
     Args:
         seed: Two integers. The same seed draws the same part.
-        config: Its `erasing` is the probability that there is one.
-        record: What the network expects.
+        config: The augmentation.
+        preprocessing: The images that the network expects.
 
     Returns:
-        First row and column, height and width, `(4,)`, integers; both are 0 where
-        nothing is erased.
+        First row and column, height and width, `(4,)`, integers; height and width are 0
+        if nothing is erased.
     """
     if not config.erasing:
         return tf.zeros((4,), tf.int32)
-    # A number that no step of `transform` has.
+    # A number that no step of `transform` uses.
     seed = tf.random.experimental.stateless_fold_in(seed, 0)
     part_seed, seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-    shape = tf.constant((*record.size, record.channels))
+    shape = tf.constant((*preprocessing.size, preprocessing.channels))
     begin, size, _ = _part(shape, part_seed, ERASED_AREA, ERASED_ASPECT)
     erased = tf.random.stateless_uniform((), seed) < config.erasing
     return tf.concat([begin[:2], size[:2] * tf.cast(erased, tf.int32)], 0)
@@ -180,9 +211,9 @@ def erase(images: tf.Tensor, holes: tf.Tensor) -> tf.Tensor:
     """Sets a part of each image of a batch to 0.
 
     Args:
-        images: Normalized images `(batch, height, width, channels)`: 0 is the mean
-            color.
-        holes: What `draw_hole` returned for each, `(batch, 4)`.
+        images: Normalized images `(batch, height, width, channels)`, whose mean color
+            is 0.
+        holes: What `draw_hole` returned for each image, `(batch, 4)`.
 
     Reference:
         - [Random Erasing](https://arxiv.org/abs/1708.04896)
@@ -213,30 +244,32 @@ def _part(shape, seed, area, aspect):
     )
 
 
-def _decode_resized(encoded, seed, config, record, tolerant):
+def _decode_resized(encoded, seed, config, preprocessing, tolerant):
     def choose(shape):
         begin, size, _ = _part(shape, seed, config.area, config.aspect)
         return begin[:2], size[:2]
 
-    return decode_part(encoded, choose, record.channels, tolerant)
+    return decode_part(encoded, choose, preprocessing.channels, tolerant)
 
 
-def _fit_resized(pixels, seed, config, record):
-    return resize(pixels, record.size, record.interpolation)
+def _fit_resized(pixels, seed, config, preprocessing):
+    return resize(pixels, preprocessing.size, preprocessing.interpolation)
 
 
-def _decode_padded(encoded, seed, config, record, tolerant):
-    return decode_whole(encoded, record.channels, tolerant)
+def _decode_padded(encoded, seed, config, preprocessing, tolerant):
+    return decode_whole(encoded, preprocessing.channels, tolerant)
 
 
-def _fit_padded(pixels, seed, config, record):
-    height, width = record.size
+def _fit_padded(pixels, seed, config, preprocessing):
+    height, width = preprocessing.size
     padding = config.padding
-    image = resize(pixels, record.size, record.interpolation)
+    image = resize(pixels, preprocessing.size, preprocessing.interpolation)
     image = tf.image.pad_to_bounding_box(
         image, padding, padding, height + 2 * padding, width + 2 * padding
     )
-    return tf.image.stateless_random_crop(image, (*record.size, record.channels), seed)
+    return tf.image.stateless_random_crop(
+        image, (*preprocessing.size, preprocessing.channels), seed
+    )
 
 
 def _flip(image, seed, config):
@@ -255,13 +288,13 @@ def _jitter(image, seed, config):
     added = tf.random.stateless_uniform(
         (channels,), seed, -config.jitter, config.jitter
     )
-    # By rows, and not by pixels: see `images.normalize`.
+    # By rows instead of by pixels: see `images.normalize`.
     rows = tf.reshape(image, (height, width * channels)) + tf.tile(added, (width,))
     return tf.reshape(tf.clip_by_value(rows, 0.0, 255.0), image.shape)
 
 
 class Crop(NamedTuple):
-    """What a crop decodes of an image, and how it makes the network's size of it."""
+    """The two steps of a crop: decoding a part, and resizing it for the network."""
 
     decode: Callable
     fit: Callable
@@ -272,7 +305,7 @@ CROPS = {
     "padded": Crop(_decode_padded, _fit_padded),
 }
 
-# What follows the crop, in this order, by the field that asks for it.
+# Steps after the crop in their order, by the field that turns each on.
 STEPS = {
     "flip": _flip,
     "rotation": _rotate,

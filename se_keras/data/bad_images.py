@@ -1,4 +1,4 @@
-"""What is done about records that are no image, or whose label is no class."""
+"""Records of a data set that are not an image, or whose label is not a class."""
 
 import contextlib
 import re
@@ -10,16 +10,18 @@ from se_keras.data.image_source import ImageSource
 from se_keras.data.images import decode_whole
 from se_keras.errors import UsageError
 
-# What a pipeline may do about them.
+# What a pipeline may do with them.
 POLICIES = ("fail", "skip")
 
 MESSAGE = "Expected an image and a label of the data set. Received"
 DECODERS = re.compile("DecodeImage|Jpeg")  # nodes that an error comes from
-NAMED = 5  # bad records that an error names
+NAMED = 5  # bad records that an error lists
 
 
 class BadImages:
-    """The records of a data set that pipelines had to skip.
+    """The records of a data set that pipelines skipped.
+
+    Its length is their number.
 
     Example:
 
@@ -55,7 +57,13 @@ def check_policy(on_bad_image: str) -> None:
 
 
 def require_good(good: tf.Tensor, names: tf.Tensor, labels: tf.Tensor) -> None:
-    """Makes a step of a pipeline fail on a batch with a bad record, with its name."""
+    """Makes a pipeline fail on a batch with a bad record, with the record's name.
+
+    Args:
+        good: Whether each record is good, `(batch,)`.
+        names: Names of the records, `(batch,)`.
+        labels: Labels `(batch,)`.
+    """
     first = tf.argmin(tf.cast(good, tf.int32))
     found = [f"{MESSAGE}:", names[first], "with the label", labels[first]]
     tf.debugging.Assert(tf.reduce_all(good), found)
@@ -64,11 +72,11 @@ def require_good(good: tf.Tensor, names: tf.Tensor, labels: tf.Tensor) -> None:
 def replace_bad(
     images: tf.Tensor, labels: tf.Tensor, good: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Puts in the place of each bad image of a batch the next good one.
+    """Replaces each bad image of a batch by the next good one.
 
-    A batch keeps its size so, and all others keep their images; a neighbor counts
-    twice. A weight of 0 would need weights in every loss, and batch norm would see the
-    blank image all the same.
+    So the batch keeps its size, other batches keep their images, and one good image
+    counts twice. A weight of 0 would need weights in every loss, and batch
+    normalization would include the blank image anyway.
 
     Args:
         images: Images `(batch, height, width, channels)`.
@@ -91,7 +99,13 @@ def replace_bad(
 
 
 def count_bad(good: tf.Tensor, names: tf.Tensor, bad_images: BadImages) -> None:
-    """Adds the names of a batch's bad images, if there are any, to `bad_images`."""
+    """Adds the names of the bad images of a batch to `bad_images`.
+
+    Args:
+        good: Whether each image is good, `(batch,)`.
+        names: Names of the records, `(batch,)`.
+        bad_images: Where the names are added.
+    """
 
     def add(names):
         bad_images.add(names)
@@ -110,7 +124,7 @@ def find_bad_images(source: ImageSource, split: str, limit: int) -> list[str]:
     Args:
         source: The data set.
         split: Name of the split.
-        limit: How many to look for.
+        limit: Largest number of names.
     """
     channels, classes = source.image_shape[2], len(source.class_names)
 
@@ -125,29 +139,38 @@ def find_bad_images(source: ImageSource, split: str, limit: int) -> list[str]:
 
 @contextlib.contextmanager
 def naming_bad_images(source: ImageSource):
-    """Turns the failure of a pipeline on a bad record into one line for a user.
+    """Turns the failure of a pipeline on a bad record into an error with its name.
 
-    TensorFlow's decoders do not say which record they met. To carry a name to the
-    error would slow down every image of every run, so the data set is searched when
-    it has happened, and all that is found is named.
+    TensorFlow's decoders do not report which record they failed on. To keep the name of
+    each record until then would slow down every run, so the data set is searched after
+    a failure.
 
     Args:
         source: The data set of the pipeline.
 
     Raises:
-        UsageError: In place of the pipeline's error.
+        UsageError: Instead of the pipeline's error, with the names of the first 5 bad
+            records.
+
+    Example:
+
+    ```python
+    with naming_bad_images(source):
+        for images, labels, weights in evaluation_batches(source, preprocessing, ...):
+            ...
+    ```
     """
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        # An assertion's data are in brackets, among places in TensorFlow's code.
+        # The data of an assertion are in brackets, among traces of TensorFlow's code.
         start = error.message.find(MESSAGE)
         if start >= 0:
             text = error.message[start:].split("\n")[0]
             text = " ".join(re.split(r"[\[\] ]+", text)).strip()
             raise UsageError(text) from error
         if not DECODERS.search(error.message):
-            raise  # not worth the minutes of a search
+            raise  # another failure: a search would take minutes and find nothing
         names = []
         for split in (source.evaluation_split, source.train_split):
             names += find_bad_images(source, split, NAMED - len(names))

@@ -8,28 +8,28 @@ import tensorflow_datasets as tfds
 
 NAME = "digits"
 VERSION = "1.0.0"
-TEST_SHARE = 0.2
+TEST_FRACTION = 0.2
 SPLIT_SEED = 0
 
 
 def cache_dir() -> pathlib.Path:
-    """Returns the folder for data that is prepared once: `$XDG_CACHE_HOME/se_keras`."""
+    """Returns the directory of prepared data: `$XDG_CACHE_HOME/se_keras`."""
     root = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     return pathlib.Path(root) / "se_keras"
 
 
 def prepare(data_dir: str | pathlib.Path) -> None:
-    """Prepares the digits in `data_dir`, unless they are there already.
+    """Prepares the digits in `data_dir`, unless this is done already.
 
     1,797 scans of handwritten digits, 8 x 8 pixels, gray: the test part of the
-    [UCI set](https://archive.ics.uci.edu/dataset/80). The pixels, 0..16 there, become
-    0..255; a fifth of each class is the test split.
+    [UCI set](https://archive.ics.uci.edu/dataset/80). The pixels, 0..16 there, are
+    scaled to 0..255; a fifth of each class is the test split.
 
     Args:
-        data_dir: Root of TFDS data sets.
+        data_dir: Directory of TFDS data sets.
     """
-    folder = pathlib.Path(data_dir) / NAME / VERSION
-    if folder.is_dir():
+    directory = pathlib.Path(data_dir) / NAME / VERSION
+    if directory.is_dir():
         return
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -38,7 +38,7 @@ def prepare(data_dir: str | pathlib.Path) -> None:
     images = np.round(images.reshape(-1, 8, 8, 1) * (255 / 16)).astype("uint8")
     train, test = train_test_split(
         np.arange(len(labels)),
-        test_size=TEST_SHARE,
+        test_size=TEST_FRACTION,
         random_state=SPLIT_SEED,
         stratify=labels,
     )
@@ -46,7 +46,7 @@ def prepare(data_dir: str | pathlib.Path) -> None:
         _store(images, labels, {"train": train, "test": test}, data_dir)
     except OSError:
         # Another process was faster, and TFDS renames only what is complete.
-        if not folder.is_dir():
+        if not directory.is_dir():
             raise
 
 

@@ -1,4 +1,4 @@
-"""Folders of images, with one sub-folder for each class."""
+"""Folders of images, with one subfolder for each class."""
 
 import collections
 import dataclasses
@@ -15,9 +15,9 @@ from se_keras.errors import UsageError
 FOLDER = "folder:"  # before the path, where data sets have names
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 TRAIN = "train"
-# Names of the sub-folder with the evaluation images, and of the split.
+# Names of the subfolder with the evaluation images, and of the split.
 EVALUATION_FOLDERS = {"val": "validation"} | {name: name for name in EVALUATION_SPLITS}
-EVALUATION_SHARE = 0.2  # of the images, where the folder is not split
+EVALUATION_FRACTION = 0.2  # of the images, if the folder is not split
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,14 +64,14 @@ def open_folder(path: str) -> FolderSource:
     """Opens a folder of images.
 
     Args:
-        path: A folder with one sub-folder of images for each class; or with the
-            sub-folders `train` and `val`, `validation` or `test`, which have those.
-            In the first case a fifth of the images is the evaluation split: those
-            whose file name has a low hash.
+        path: A folder with one subfolder of images for each class; or with the
+            subfolders `train` and `val` (or `validation`, or `test`), each of which has
+            one subfolder for each class. In the first case a fifth of the images, which
+            a hash of the file name chooses, is the evaluation split.
 
     Raises:
-        UsageError: If there is no such folder, or it has no images, one class only,
-            or a class without images for training or for evaluation.
+        UsageError: If there is no such folder, or it has no images, one class only, or
+            a class without images for training or for evaluation.
     """
     root = pathlib.Path(path).expanduser()
     if not root.is_dir():
@@ -96,7 +96,7 @@ def _stored_splits(root):
     found = [name for name in EVALUATION_FOLDERS if (root / name).is_dir()]
     if not found:
         raise UsageError(
-            f"Expected beside {root / TRAIN} one of the folders "
+            f"Expected in {root} in addition to {TRAIN} one of the folders "
             f"{', '.join(EVALUATION_FOLDERS)}. Received: "
             f"{sorted(folder.name for folder in root.iterdir())}"
         )
@@ -111,19 +111,19 @@ def _drawn_splits(root):
     images = {split: collections.defaultdict(list) for split in (TRAIN, "validation")}
     for name, paths in _by_class(root).items():
         for path in paths:
-            split = "validation" if _hash(path) < EVALUATION_SHARE else TRAIN
+            split = "validation" if _hash(path) < EVALUATION_FRACTION else TRAIN
             images[split][name].append(path)
     return images
 
 
 def _hash(path):
-    """Returns a number in 0..1 that a file's name decides, whatever its folder."""
+    """Returns a number in 0..1 that depends on the name of a file only."""
     digest = hashlib.sha256(os.path.basename(path).encode("utf8", "surrogateescape"))
     return int.from_bytes(digest.digest()[:8]) / 2**64
 
 
 def _by_class(root):
-    """Returns the sorted paths of the images of each sub-folder that has some."""
+    """Returns the sorted paths of the images of each subfolder that has any."""
     folders = sorted(
         folder
         for folder in root.iterdir()
@@ -138,7 +138,7 @@ def _images(folder):
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:
-            # A link back to where the walk has been.
+            # A link to a folder that was visited before.
             folders.clear()
             continue
         seen.add(real)
@@ -161,12 +161,12 @@ def _images(folder):
 def _check(root, classes, images):
     if not classes:
         raise UsageError(
-            "Expected a folder with a sub-folder of images for each class, files with "
+            "Expected a folder with a subfolder of images for each class, files with "
             f"the suffix {', '.join(SUFFIXES)}. Received: {str(root)!r} without any"
         )
     if len(classes) == 1:
         raise UsageError(
-            "Expected a folder with two classes or more, each a sub-folder of images. "
+            "Expected a folder with two classes or more, each a subfolder of images. "
             f"Received: {str(root)!r} with the class {classes[0]!r} only"
         )
     for split, by_class in images.items():
@@ -174,15 +174,15 @@ def _check(root, classes, images):
         if lacking:
             raise UsageError(
                 f"Expected images of all {len(classes)} classes for {TRAIN} and for "
-                f"evaluation, in folders of their own or enough to be split. "
-                f"Received: {str(root)!r}, where {split} has none of "
+                f"evaluation, in separate folders or enough to be split. "
+                f"Received: {str(root)!r}, where {split} has no images of "
                 f"{', '.join(map(repr, lacking[:3]))}"
                 f"{', ...' if len(lacking) > 3 else ''}"
             )
 
 
 def _columns(classes, by_class):
-    """Returns all paths and, in a list beside them, their labels."""
+    """Returns a list of all paths, and a list of their labels."""
     pairs = [(p, label) for label, name in enumerate(classes) for p in by_class[name]]
     paths, labels = zip(*pairs, strict=True)
     return list(paths), list(labels)

@@ -1,4 +1,4 @@
-"""Encoded images to pixels: decoding, cropping, resizing."""
+"""From encoded images to pixels: decoding, cropping, resizing."""
 
 import pathlib
 from collections.abc import Callable
@@ -13,7 +13,15 @@ PNG = b"\x89PNG"
 
 
 def decode(encoded: tf.Tensor, channels: int) -> tf.Tensor:
-    """Decodes a JPEG, PNG, GIF or BMP image to bytes with `channels` channels."""
+    """Decodes a JPEG, PNG, GIF or BMP image to uint8 pixels.
+
+    Args:
+        encoded: Scalar string, an encoded image.
+        channels: Number of channels of the result; 0 for those of the image.
+
+    Returns:
+        Pixels `(height, width, channels)`, uint8.
+    """
     converts = tf.io.is_jpeg(encoded) | (tf.strings.substr(encoded, 0, 4) == PNG)
     return tf.cond(
         converts,
@@ -25,7 +33,7 @@ def decode(encoded: tf.Tensor, channels: int) -> tf.Tensor:
 
 
 def _with_channels(image, channels):
-    """Converts what the decoders of GIF and BMP give as it is stored."""
+    """Converts the channels of GIF and BMP, which their decoders do not convert."""
     if channels == 0:
         return image
     color = tf.cond(
@@ -60,13 +68,13 @@ def decode_part(
     Args:
         encoded: Scalar string, an encoded image.
         choose: Callable of the image's height, width and channels that returns the
-            part: first row and column, and height and width.
+            first row and column of the part, and its height and width.
         channels: Number of channels of the result.
-        tolerant: Whether a damaged image is none of the errors. This costs time.
+        tolerant: Whether a damaged image raises no error. This takes time.
 
     Returns:
-        Pixels `(height, width, channels)`, bytes, and whether they are those of the
-        image; of a damaged one there is one black pixel.
+        Pixels `(height, width, channels)`, uint8, and whether they are those of the
+        image; the result for a damaged one is one black pixel.
     """
 
     def from_jpeg(encoded):
@@ -83,7 +91,7 @@ def decode_part(
 
 
 def _by_format(encoded, from_jpeg, from_other, channels, tolerant):
-    # The choice stands outside: an attempt costs by the size of its function.
+    # The condition is outside: an attempt takes time by the size of its function.
     read = _attempt if tolerant else _trust
     return tf.cond(
         tf.io.is_jpeg(encoded),
@@ -99,8 +107,8 @@ def _trust(function, encoded, channels):
 def _attempt(function, encoded, channels):
     """Decodes an image that may be damaged.
 
-    The one place in TensorFlow where an error can be caught is a data set, so this
-    makes one of a single element.
+    Only `tf.data` can catch an error in a graph, so this makes a data set of a single
+    element.
     """
     decoded = tf.data.Dataset.from_tensors(encoded).map(lambda e: (function(e), True))
     black = (tf.zeros((1, 1, channels), tf.uint8), False)
@@ -109,7 +117,17 @@ def _attempt(function, encoded, channels):
 
 
 def resize(image, size, interpolation: str, antialias: bool = False) -> tf.Tensor:
-    """Returns the image at `size`, as float32 pixels in 0..255."""
+    """Resizes an image.
+
+    Args:
+        image: Pixels `(height, width, channels)`.
+        size: Height and width of the result.
+        interpolation: `"bilinear"` or `"bicubic"`.
+        antialias: Whether to filter before an image is made smaller.
+
+    Returns:
+        Pixels in 0..255, float32.
+    """
     resized = tf.image.resize(image, size, interpolation, antialias=antialias)
     # Bicubic interpolation overshoots.
     return (
@@ -117,60 +135,69 @@ def resize(image, size, interpolation: str, antialias: bool = False) -> tf.Tenso
     )
 
 
-def normalize(images: tf.Tensor, record: Preprocessing) -> tf.Tensor:
-    """Returns what `record.normalize` returns, bit for bit, four times faster.
+def normalize(images: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
+    """Does the same as `preprocessing.normalize`, bit for bit, four times faster.
 
-    TensorFlow's CPU kernels do not vectorize an operand that has three numbers for
-    the innermost axis; one that has a whole row of the image they do.
+    TensorFlow's CPU kernels do not vectorize an operand whose innermost axis has three
+    numbers, but they do if it has a whole row of the image.
 
     Args:
         images: Pixels in 0..255, float32, of shape `(..., height, width, channels)`.
-        record: What the network expects.
+        preprocessing: The images that the network expects.
     """
-    height, width = record.size
-    rows = tf.reshape(images, (-1, width * record.channels))
-    rows = rows * np.tile(record.scale, width) + np.tile(record.offset, width)
+    height, width = preprocessing.size
+    rows = tf.reshape(images, (-1, width * preprocessing.channels))
+    rows = rows * np.tile(preprocessing.scale, width) + np.tile(
+        preprocessing.offset, width
+    )
     lead = [-1] if images.shape.rank == 4 else []
-    return tf.reshape(rows, (*lead, height, width, record.channels))
+    return tf.reshape(rows, (*lead, height, width, preprocessing.channels))
 
 
-def center_crop(encoded: tf.Tensor, record: Preprocessing) -> tf.Tensor:
-    """Decodes an image as evaluation sees it: short side resized, center cropped.
+def center_crop(encoded: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
+    """Decodes an image for evaluation: the short side is resized, the center cropped.
 
     Args:
         encoded: Scalar string, an encoded image.
-        record: What the network expects.
+        preprocessing: The images that the network expects.
 
     Returns:
-        Pixels in 0..255, float32, of shape `(*record.size, record.channels)`.
+        Pixels in 0..255, float32, of shape `(*preprocessing.size, channels)`.
     """
-    return fit_center(decode(encoded, record.channels), record)
+    return fit_center(decode(encoded, preprocessing.channels), preprocessing)
 
 
-def fit_center(image: tf.Tensor, record: Preprocessing) -> tf.Tensor:
+def fit_center(image: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
     """Resizes the short side of an image and crops its center; see `center_crop`."""
     stored = tf.cast(tf.shape(image)[:2], tf.float64)
-    scale = tf.reduce_max(tf.constant(record.resize_size, tf.float64) / stored)
-    # A side that is to be 256 must not become 255 by rounding.
+    scale = tf.reduce_max(tf.constant(preprocessing.resize_size, tf.float64) / stored)
+    # Rounding must not make 255 of 256.
     resized = tf.cast(tf.floor(stored * scale + 1e-6), tf.int32)
-    image = resize(image, resized, record.interpolation, antialias=True)
-    top, left = tf.unstack((resized - tf.constant(record.size)) // 2)
-    image = tf.image.crop_to_bounding_box(image, top, left, *record.size)
-    return tf.ensure_shape(image, (*record.size, record.channels))
+    image = resize(image, resized, preprocessing.interpolation, antialias=True)
+    top, left = tf.unstack((resized - tf.constant(preprocessing.size)) // 2)
+    image = tf.image.crop_to_bounding_box(image, top, left, *preprocessing.size)
+    return tf.ensure_shape(image, (*preprocessing.size, preprocessing.channels))
 
 
-def read_image(path: str | pathlib.Path, record: Preprocessing) -> tf.Tensor:
-    """Reads an image file as evaluation sees it.
+def read_image(path: str | pathlib.Path, preprocessing: Preprocessing) -> tf.Tensor:
+    """Reads an image file for evaluation: decoded, resized and cropped.
 
     Args:
         path: A JPEG, PNG, GIF or BMP file.
-        record: What the network expects.
+        preprocessing: The images that the network expects.
 
     Returns:
-        Pixels in 0..255, float32, of shape `(*record.size, record.channels)`.
+        Pixels in 0..255, float32, of shape `(*preprocessing.size, channels)`.
 
     Raises:
-        UsageError: If the file cannot be read or is no image.
+        UsageError: If the file cannot be read or is not an image.
+
+    Example:
+
+    ```python
+    pixels = data.read_image("seven.png", model.preprocessing)
+    scores = model.predict(model.preprocessing.normalize(pixels)[None])
+    ```
     """
     try:
         encoded = pathlib.Path(path).read_bytes()
@@ -179,9 +206,9 @@ def read_image(path: str | pathlib.Path, record: Preprocessing) -> tf.Tensor:
             f"Expected an image file. Received: {str(path)!r} ({error.strerror})"
         ) from error
     try:
-        return center_crop(tf.constant(encoded), record)
+        return center_crop(tf.constant(encoded), preprocessing)
     except (tf.errors.InvalidArgumentError, ValueError) as error:
         raise UsageError(
             "Expected an image file: JPEG, PNG, GIF or BMP. "
-            f"Received: {str(path)!r}, which is none"
+            f"Received: {str(path)!r}, which is not an image"
         ) from error

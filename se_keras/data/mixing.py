@@ -1,4 +1,4 @@
-"""MixUp and CutMix: a batch of images mixed with itself, by draws without state."""
+"""MixUp and CutMix: a batch of images mixed with itself, drawn without state."""
 
 import tensorflow as tf
 
@@ -8,15 +8,15 @@ from se_keras.data.augmentation import Augmentation
 def mix(
     images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, config: Augmentation
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mixes every image with the one at the mirrored place of the batch.
+    """Mixes every image with the one at the mirrored position of the batch.
 
-    A batch is mixed by MixUp or by CutMix, with one ratio for all of it.
+    A batch is mixed by MixUp or by CutMix, with one ratio for all of its images.
 
     Args:
         images: Images `(batch, height, width, channels)`, float32.
         labels: One-hot labels `(batch, classes)`, float32.
         seed: Two integers. The same seed gives the same mixture.
-        config: What to do.
+        config: The augmentation.
 
     Returns:
         The mixed images and labels, of the same shapes.
@@ -28,17 +28,17 @@ def mix(
     choice, ratio_seed, box_seed = tf.unstack(
         tf.random.experimental.stateless_split(seed, 3)
     )
-    cuts = tf.random.stateless_uniform((), choice) < _share_of_cutmix(config)
+    cuts = tf.random.stateless_uniform((), choice) < _probability_of_cutmix(config)
     size, channels = tf.shape(images)[1:3], images.shape[-1]
     kept = tf.cond(
         cuts,
         lambda: _outside_box(box_seed, size, 1 - _beta(ratio_seed, config.cutmix)),
         lambda: tf.fill(size, _beta(ratio_seed, config.mixup)),
     )
-    # The labels get what is left of a box that the border cuts off.
-    share = tf.reduce_mean(kept)
-    mixed_labels = share * labels + (1 - share) * labels[::-1]
-    # All in one row: as fast as the memory, which masks of other shapes are not.
+    # A part of a box that is outside of the image does not count for the labels.
+    ratio = tf.reduce_mean(kept)
+    mixed_labels = ratio * labels + (1 - ratio) * labels[::-1]
+    # As one row: as fast as the memory, unlike masks of other shapes.
     kept = tf.reshape(tf.repeat(kept[..., None], channels, axis=-1), (-1,))
     flat = tf.reshape(images, (tf.shape(images)[0], -1))
     partners = tf.gather(flat, tf.range(tf.shape(flat)[0])[::-1])
@@ -46,14 +46,14 @@ def mix(
     return tf.reshape(mixed, tf.shape(images)), mixed_labels
 
 
-def _share_of_cutmix(config):
+def _probability_of_cutmix(config):
     if config.mixup and config.cutmix:
-        return config.cutmix_share
+        return config.cutmix_fraction
     return 1.0 if config.cutmix else 0.0
 
 
 def _beta(seed, alpha):
-    """Draws from Beta(alpha, alpha); 1 where `alpha` is 0, which is never used."""
+    """Draws from Beta(alpha, alpha); 1 if `alpha` is 0, which is never used."""
     if not alpha:
         return tf.ones(())
     first, second = tf.unstack(tf.random.stateless_gamma((2,), seed, alpha))
@@ -62,13 +62,13 @@ def _beta(seed, alpha):
 
 
 def _outside_box(seed, size, area):
-    """Returns `(height, width)`: 0 in a box of a share of the area, 1 elsewhere."""
+    """Returns a mask `(height, width)`: 0 in a box of relative `area`, else 1."""
     place = tf.random.stateless_uniform((2,), seed)
     inside = []
     for axis in (0, 1):
-        side = tf.cast(size[axis], tf.float32)
-        half = tf.cast(side * tf.sqrt(area), tf.int32) // 2
-        center = tf.cast(side * place[axis], tf.int32)
+        length = tf.cast(size[axis], tf.float32)
+        half = tf.cast(length * tf.sqrt(area), tf.int32) // 2
+        center = tf.cast(length * place[axis], tf.int32)
         index = tf.range(size[axis])
         inside.append((index >= center - half) & (index < center + half))
     return 1 - tf.cast(inside[0][:, None] & inside[1][None], tf.float32)

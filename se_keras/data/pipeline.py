@@ -1,4 +1,4 @@
-"""The assembled input pipelines."""
+"""The input pipelines: batches for training and evaluation."""
 
 import dataclasses
 
@@ -27,12 +27,12 @@ from se_keras.errors import UsageError
 from se_keras.models.preprocessing import Preprocessing
 
 SHUFFLE_BUFFER = 16_384  # encoded images
-OPERATIONS = 100  # what RandAugment draws with, apart from the steps of `transform`
+OPERATIONS = 100  # folded into the seed of RandAugment; no step of `transform` uses it
 
 
 def training_batches(
     source: ImageSource,
-    record: Preprocessing,
+    preprocessing: Preprocessing,
     augmentation: Augmentation,
     *,
     batch_size: int,
@@ -46,46 +46,59 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Returns the batches of one epoch; the last, partial one is dropped.
 
-    Order and augmentation depend on nothing but `(seed, epoch, index)` and the global
-    seed of TensorFlow, which a run sets to `seed`.
+    Order and augmentation depend only on `(seed, epoch, index)` and the global seed of
+    TensorFlow, which a run sets to `seed`.
 
     Args:
-        source: Where the images come from.
-        record: What the network expects.
-        augmentation: What a training image goes through.
-        batch_size: Images of a batch, over all replicas.
+        source: The data set.
+        preprocessing: The images that the network expects.
+        augmentation: The augmentation of the training images.
+        batch_size: Number of images of a batch, over all replicas.
         seed: Seed of the run.
-        epoch: Number of the epoch.
-        first_step: Batches to leave out at the start. The others are those of an
-            undisturbed epoch; images of the former are read and not decoded.
-        on_bad_image: `"fail"` raises an error with the record's name, see
-            `naming_bad_images`; `"skip"` puts the next good image of the
-            batch in its place.
-        bad_images: Gets the names of the records that are skipped.
-        shard: Number of this worker and number of workers. A worker decodes only its
-            part of each batch, of `batch_size / workers` images. Mixed images have
-            their partner in the same part, so that they are those of one process.
+        epoch: Number of the epoch, from 0.
+        first_step: Number of batches to skip at the start. The others are those of a
+            whole epoch; the images of the skipped ones are read but not decoded.
+        on_bad_image: What to do with a record that is not an image, or whose label is
+            not a class: `"fail"` raises an error, see `naming_bad_images`; `"skip"`
+            replaces it by the next good image of the batch.
+        bad_images: Where the names of skipped records are added.
+        shard: Index of this worker and number of workers. A worker decodes only its
+            part of each batch, `batch_size / workers` images. Images that are mixed
+            with each other are in the same part, so that the images are those of a
+            single process.
         service: Address of the dispatcher of a `tf.data` service, `"grpc://..."`, that
-            is to do the work. Its workers share the images as they come: an epoch
-            has as many batches as without, in another order, and an image may be in
-            it twice or not at all. `first_step` gives the right number of batches.
+            prepares the images. Its workers take images dynamically: an epoch has the
+            same number of batches, in another order, and an image may be in it twice
+            or not at all. `first_step` has an effect on the number of batches only.
 
     Returns:
         A data set of pairs: normalized images `(batch, height, width, channels)`,
-        float32, and labels: integers `(batch,)`, or shares of the classes
-        `(batch, classes)`, float32, where `augmentation.mixes`. Without `shard` it
-        may go through `strategy.experimental_distribute_dataset`.
+        float32, and labels: integers `(batch,)`, or with `augmentation.mixes` fractions
+        of the classes `(batch, classes)`, float32. Without `shard` it may be passed to
+        `strategy.experimental_distribute_dataset`.
 
     Raises:
-        UsageError: If there is no such policy, or a batch cannot be shared out.
+        UsageError: If `on_bad_image` is unknown, or the batch size is not a multiple of
+            twice the number of workers.
+
+    Example:
+
+    ```python
+    source = open_source("folder:flowers")
+    preprocessing = Preprocessing(size=(224, 224))
+    batches = training_batches(
+        source, preprocessing, Augmentation(), batch_size=32, seed=0, epoch=0
+    )
+    images, labels = next(iter(batches))
+    ```
     """
     check_policy(on_bad_image)
     share = _Share(batch_size, *shard)
-    epoch = _Epoch(source, record, augmentation, seed, epoch, on_bad_image)
+    epoch = _Epoch(source, preprocessing, augmentation, seed, epoch, on_bad_image)
     steps = source.num_examples(source.train_split) // batch_size - first_step
     records = epoch.records()
     if service:
-        # Of the records that a worker of the service gets, nobody knows the number.
+        # The number of records that a worker of the service gets is not known.
         records = records.repeat().enumerate()
         first_step = 0
     else:
@@ -102,41 +115,42 @@ def training_batches(
                 tf.data.experimental.service.ShardingPolicy.DYNAMIC, service
             )
         )
-    # One worker may have a whole part of the last, partial batch, and others not.
+    # One worker may have a complete part of the last, partial batch, and others not.
     return _finished(batches.take(steps), bad_images)
 
 
 def evaluation_batches(
     source: ImageSource,
-    record: Preprocessing,
+    preprocessing: Preprocessing,
     *,
     batch_size: int,
     on_bad_image: str = "fail",
     bad_images: BadImages | None = None,
     shard: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """Returns the batches of the evaluation split; every image is there once.
+    """Returns the batches of the evaluation split, with every image once.
 
-    The last batch is filled up with blank images of weight 0, so that all batches
-    have one shape and no replica goes without.
+    The last batch is filled up with blank images of weight 0, so that all batches have
+    one shape and every replica has images.
 
     Args:
-        source: Where the images come from.
-        record: What the network expects.
-        batch_size: Images of a batch, over all replicas.
-        on_bad_image: `"fail"` raises an error with the record's name, see
-            `naming_bad_images`; `"skip"` gives the image the weight 0.
-        bad_images: Gets the names of the records that are skipped.
-        shard: Number of this worker and number of workers. A worker decodes only its
+        source: The data set.
+        preprocessing: The images that the network expects.
+        batch_size: Number of images of a batch, over all replicas.
+        on_bad_image: What to do with a record that is not an image, or whose label is
+            not a class: `"fail"` raises an error, see `naming_bad_images`; `"skip"`
+            gives it the weight 0.
+        bad_images: Where the names of skipped records are added.
+        shard: Index of this worker and number of workers. A worker decodes only its
             part of the images; all workers have the same number of batches.
 
     Returns:
         A data set of triples: normalized images `(batch, height, width, channels)`,
-        labels `(batch,)` and weights `(batch,)`, 1 or 0. Without `shard` it may go
-        through `strategy.experimental_distribute_dataset`.
+        float32, labels `(batch,)`, integers, and weights `(batch,)`, 1 or 0. Without
+        `shard` it may be passed to `strategy.experimental_distribute_dataset`.
 
     Raises:
-        UsageError: If there is no such policy, or a batch cannot be shared out.
+        UsageError: As `training_batches`.
     """
     check_policy(on_bad_image)
     share = _Share(batch_size, *shard)
@@ -145,8 +159,8 @@ def evaluation_batches(
     tolerant = on_bad_image == "skip"
 
     def prepare(encoded, label, name):
-        pixels, good = decode_whole(encoded, record.channels, tolerant)
-        image = normalize(fit_center(pixels, record), record)
+        pixels, good = decode_whole(encoded, preprocessing.channels, tolerant)
+        image = normalize(fit_center(pixels, preprocessing), preprocessing)
         return image, label, 1.0, name, good
 
     def finish(images, labels, weights, names, good):
@@ -157,7 +171,7 @@ def evaluation_batches(
         return images, tf.where(good, labels, 0), weights, names, good
 
     blank = (
-        tf.zeros((*record.size, record.channels)),
+        tf.zeros((*preprocessing.size, preprocessing.channels)),
         tf.zeros((), tf.int64),
         tf.zeros(()),
         tf.constant(""),
@@ -178,10 +192,10 @@ def evaluation_batches(
 
 @dataclasses.dataclass(frozen=True)
 class _Epoch:
-    """The training images of one epoch, and what each goes through."""
+    """The training images of one epoch, and their augmentation."""
 
     source: ImageSource
-    record: Preprocessing
+    preprocessing: Preprocessing
     augmentation: Augmentation
     seed: int
     epoch: int
@@ -203,23 +217,27 @@ class _Epoch:
         ).take(examples)
 
     def prepare(self, index, example):
-        """Decodes and crops the image at a place of the epoch, and draws the rest."""
+        """Decodes and crops an image by its index, and draws its other augmentation."""
         encoded, label, name = example
-        config, record, seed = self.augmentation, self.record, self._fold_in(index)
+        config, preprocessing, seed = (
+            self.augmentation,
+            self.preprocessing,
+            self._fold_in(index),
+        )
         tolerant = self.on_bad_image == "skip"
-        pixels, good = decode_crop(encoded, seed, config, record, tolerant)
-        image = transform(pixels, seed, config, record)
+        pixels, good = decode_crop(encoded, seed, config, preprocessing, tolerant)
+        image = transform(pixels, seed, config, preprocessing)
         if config.operations:
             image = tf.cast(tf.round(image), tf.uint8)
         else:
-            image = normalize(image, record)
+            image = normalize(image, preprocessing)
         return (
             image,
             label,
             name,
             good,
             self._draw_operations(seed),
-            draw_hole(seed, config, record),
+            draw_hole(seed, config, preprocessing),
         )
 
     def _draw_operations(self, seed):
@@ -231,7 +249,7 @@ class _Epoch:
         return draw_operations(seed, config.operations, *strength)
 
     def finish(self, step, batch):
-        """Does to a batch what is fast only on many images, or needs them all."""
+        """Applies to a batch what is fast on many images only, or needs all of them."""
         images, labels, names, good, draws, holes = batch
         good &= _are_labels(labels, self.source)
         if self.on_bad_image == "skip":
@@ -240,7 +258,7 @@ class _Epoch:
             require_good(good, names, labels)
         if self.augmentation.operations:
             images = rand_augment(images, draws)
-            images = normalize(tf.cast(images, tf.float32), self.record)
+            images = normalize(tf.cast(images, tf.float32), self.preprocessing)
         if self.augmentation.erasing:
             images = erase(images, holes)
         if self.augmentation.mixes:
@@ -257,10 +275,10 @@ class _Epoch:
 
 @dataclasses.dataclass(frozen=True)
 class _Share:
-    """A worker's part of each batch: as far from the start as from the end.
+    """A worker's part of each batch: as many images from its start as from its end.
 
-    So the image at the mirrored place, which mixing takes, is in the same part, and
-    at the mirrored place of it.
+    So the image at the mirrored position, with which an image is mixed, is in the same
+    part, and at the mirrored position of it.
     """
 
     batch_size: int
@@ -270,17 +288,17 @@ class _Share:
     def __post_init__(self):
         if self.workers > 1 and self.batch_size % (2 * self.workers):
             raise UsageError(
-                "Expected a batch_size that is a multiple of twice the workers, "
-                f"{self.workers}. Received: batch_size={self.batch_size}"
+                f"Expected a multiple of {2 * self.workers}, twice the number of "
+                f"workers, for batch_size. Received: batch_size={self.batch_size}"
             )
 
     @property
     def size(self):
-        """Images of a batch of this worker."""
+        """Number of images in the part."""
         return self.batch_size // self.workers
 
     def of(self, records):
-        """Returns the records of this worker among those of all, with their index."""
+        """Returns the records of this worker, of all records with their index."""
         if self.workers == 1:
             return records
 
@@ -297,7 +315,7 @@ def _are_labels(labels, source):
 
 
 def _finished(batches, bad_images):
-    """Counts bad images and drops the names; sets the options of all pipelines."""
+    """Counts bad images, removes the names, and sets the options of all pipelines."""
 
     def without_names(*batch):
         *parts, names, good = batch
@@ -307,9 +325,9 @@ def _finished(batches, bad_images):
 
     options = tf.data.Options()
     options.deterministic = True
-    # A worker's part is taken from the finished batches. By files, TensorFlow's first
-    # choice, workers would see other batches than one process does, and with fewer
-    # files than workers it gives up.
+    # A worker's part is taken from the finished batches. By files, the default of
+    # TensorFlow, the batches would not be those of a single process, and fewer files
+    # than workers would be an error.
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.DATA
     )
@@ -317,23 +335,33 @@ def _finished(batches, bad_images):
 
 
 def some_pixels(
-    source: ImageSource, record: Preprocessing, split: str, count: int, seed: int = 0
+    source: ImageSource,
+    preprocessing: Preprocessing,
+    split: str,
+    count: int,
+    seed: int = 0,
 ) -> np.ndarray:
-    """Returns images of all of a split as evaluation sees them, before normalization.
+    """Returns images of a split, cropped for evaluation and not normalized.
 
     Args:
-        source: Where the images come from.
-        record: What the network expects.
+        source: The data set.
+        preprocessing: The images that the network expects.
         split: Name of the split.
-        count: How many images; all, if the split has fewer.
-        seed: Which images: the same seed gives the same ones.
+        count: Number of images; all, if the split has fewer.
+        seed: Seed of the choice: the same seed gives the same images.
 
     Returns:
-        Pixels in 0..255, float32, of shape `(count, *record.size, record.channels)`.
+        Pixels in 0..255, `(count, height, width, channels)`, float32.
+
+    Example:
+
+    ```python
+    calibration = some_pixels(source, preprocessing, source.train_split, 200)
+    ```
     """
     records = source.records(split, shuffle_seed=seed)
     chosen = records.shuffle(SHUFFLE_BUFFER, seed=seed).take(count)
     pixels = chosen.map(
-        lambda encoded, label: center_crop(encoded, record), tf.data.AUTOTUNE
+        lambda encoded, label: center_crop(encoded, preprocessing), tf.data.AUTOTUNE
     )
     return np.stack([*pixels.as_numpy_iterator()])

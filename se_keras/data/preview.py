@@ -1,4 +1,4 @@
-"""What the network sees: a contact sheet of augmented images, and the input's speed."""
+"""A contact sheet of augmented training images, and the speed of the pipeline."""
 
 import math
 import pathlib
@@ -19,17 +19,17 @@ from se_keras.models.preprocessing import Preprocessing
 GAP = 2  # white pixels between the images of a sheet
 
 
-def contact_sheet(images: np.ndarray, record: Preprocessing) -> np.ndarray:
+def contact_sheet(images: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """Arranges normalized images in a square.
 
     Args:
         images: Normalized images `(count, height, width, channels)`.
-        record: What they were normalized by.
+        preprocessing: How they were normalized.
 
     Returns:
-        Pixels `(sheet height, sheet width, channels)`, bytes.
+        Pixels `(sheet height, sheet width, channels)`, uint8.
     """
-    pixels = (np.asarray(images, "float64") - record.offset) / record.scale
+    pixels = preprocessing.denormalize(np.asarray(images, "float64"))
     pixels = np.clip(np.round(pixels), 0, 255).astype("uint8")
     count, height, width, channels = pixels.shape
     columns = math.ceil(math.sqrt(count))
@@ -43,7 +43,7 @@ def contact_sheet(images: np.ndarray, record: Preprocessing) -> np.ndarray:
 def write_contact_sheet(
     path: str | pathlib.Path,
     source: ImageSource,
-    record: Preprocessing,
+    preprocessing: Preprocessing,
     augmentation: Augmentation,
     *,
     count: int = 36,
@@ -55,25 +55,27 @@ def write_contact_sheet(
     Args:
         path: The file.
         source: Where the images come from.
-        record: What the network expects.
-        augmentation: What a training image goes through.
+        preprocessing: The images that the network expects.
+        augmentation: The augmentation of the training images.
         count: How many images; fewer if the data set has fewer.
         seed: Seed of the run.
-        on_bad_image: `"fail"` or `"skip"`.
+        on_bad_image: `"fail"` or `"skip"`, see `training_batches`.
 
     Returns:
-        The number of images on it.
+        The number of images in it.
 
     Raises:
-        UsageError: If the name is not that of a PNG file, it cannot be written, or an
-            image is damaged.
+        UsageError: If the suffix is not `.png`, the file cannot be written, or an image
+            is damaged.
     """
     if pathlib.Path(path).suffix.lower() != ".png":
-        raise UsageError(f"Expected the name of a .png file. Received: {str(path)!r}")
+        raise UsageError(
+            f"Expected a path with the suffix .png. Received: {str(path)!r}"
+        )
     count = min(count, source.num_examples(source.train_split))
     batches = training_batches(
         source,
-        record,
+        preprocessing,
         augmentation,
         batch_size=count,
         seed=seed,
@@ -84,16 +86,18 @@ def write_contact_sheet(
         images, _ = next(iter(batches))
     try:
         with replacing(path) as temporary:
-            encoded = tf.io.encode_png(contact_sheet(images, record))
+            encoded = tf.io.encode_png(contact_sheet(images, preprocessing))
             temporary.write_bytes(encoded.numpy())
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error}") from error
+        raise UsageError(
+            f"Expected a path that can be written. Received: {str(path)!r} ({error})"
+        ) from error
     return count
 
 
 def measure(
     source: ImageSource,
-    record: Preprocessing,
+    preprocessing: Preprocessing,
     augmentation: Augmentation,
     *,
     batch_size: int,
@@ -101,23 +105,24 @@ def measure(
     seconds: float = 10.0,
     on_bad_image: str = "fail",
 ) -> dict:
-    """Reads training batches and does nothing with them, with a progress bar.
+    """Measures the speed of the pipeline alone, with a progress bar.
 
     Args:
         source: Where the images come from.
-        record: What the network expects.
-        augmentation: What a training image goes through.
+        preprocessing: The images that the network expects.
+        augmentation: The augmentation of the training images.
         batch_size: Images of a batch.
         seed: Seed of the run.
-        seconds: When to stop, if the epoch has not ended.
-        on_bad_image: `"fail"` or `"skip"`.
+        seconds: Time after which to stop, if the epoch has not ended before.
+        on_bad_image: `"fail"` or `"skip"`, see `training_batches`.
 
     Returns:
         `images_per_second`, without the first batch, which waits for the pipeline to
-        fill; `images`; and `bad_images`, the names of those that were skipped.
+        fill; `images`, their number; and `bad_images`, the names of those that were
+        skipped.
 
     Raises:
-        UsageError: If there is less than two batches, or an image is damaged.
+        UsageError: If there are fewer than two batches, or an image is damaged.
     """
     examples = source.num_examples(source.train_split)
     if examples < 2 * batch_size:
@@ -128,7 +133,7 @@ def measure(
     bad_images = BadImages()
     batches = training_batches(
         source,
-        record,
+        preprocessing,
         augmentation,
         batch_size=batch_size,
         seed=seed,

@@ -1,44 +1,43 @@
 """RandAugment, drawn without state: timm's operations and strengths.
 
-keras-cv and Keras have layers of that name. Both keep the state of their generator
-to themselves, so that an epoch cannot be taken up in the middle; and their strengths
-are others than those that recipes mean: at 7 of 10 keras-cv shears by 0.7, timm by
-0.21.
+keras-cv and Keras have layers of that name. The state of their generators cannot be
+set, so that an epoch cannot be continued in the middle, and their strengths are not
+those of published recipes: at 7 of 10 keras-cv shears by 0.7, timm by 0.21.
 
-Images are worked on by the batch: all those that one operation was drawn for at once.
-To choose among fifteen operations for one image costs TensorFlow more than to carry
-one out.
+Each operation is applied at once to all images of a batch for which it was drawn. To
+choose one of fifteen operations for a single image takes TensorFlow longer than to
+apply it.
 """
 
 import math
 
 import tensorflow as tf
 
-SHARE = 0.5  # of the chosen operations that are carried out
-FILL = 128.0  # what comes in from outside the image
+PROBABILITY = 0.5  # that a drawn operation is applied
+FILL = 128.0  # value of pixels from outside of the image
 
 
 def draw_operations(
     seed: tf.Tensor, operations: int, magnitude: float, std: float
 ) -> tf.Tensor:
-    """Draws what is to be done to one image.
+    """Draws the operations for one image.
 
     Args:
-        seed: Two integers. The same seed draws the same.
-        operations: How many operations are drawn, with replacement. Each is carried
-            out with a probability of 0.5.
+        seed: Two integers. The same seed draws the same operations.
+        operations: Number of operations that are drawn, with replacement. Each is
+            applied with a probability of 0.5.
         magnitude: Their strength, in 0..10.
-        std: Standard deviation of the strength, which stays in 0..10.
+        std: Standard deviation of the strength, which is clipped to 0..10.
 
     Returns:
-        Of each operation its number, strength in 0..1 and sign, 1 or -1; float32,
-        `(operations, 3)`.
+        `(operations, 3)`, float32: the number of each operation, its strength in 0..1
+        and its sign, 1 or -1.
     """
     kind_seed, level_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
     uniform = tf.random.stateless_uniform((3, operations), kind_seed)
     kinds = tf.floor(uniform[0] * len(OPERATIONS))
-    # A number of its own for what leaves the image as it is.
-    kinds = tf.where(uniform[1] < SHARE, kinds, float(len(OPERATIONS)))
+    # A separate number for no change of the image.
+    kinds = tf.where(uniform[1] < PROBABILITY, kinds, float(len(OPERATIONS)))
     levels = magnitude + std * tf.random.stateless_normal((operations,), level_seed)
     levels = tf.clip_by_value(levels, 0.0, 10.0) / 10
     signs = tf.where(uniform[2] < 0.5, -1.0, 1.0)
@@ -46,14 +45,14 @@ def draw_operations(
 
 
 def rand_augment(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
-    """Applies to each image of a batch what was drawn for it.
+    """Applies to each image of a batch the operations that were drawn for it.
 
     Args:
-        images: Pixels `(batch, height, width, 1 or 3)`, bytes.
+        images: Pixels `(batch, height, width, 1 or 3)`, uint8.
         draws: What `draw_operations` returned for each, `(batch, operations, 3)`.
 
     Returns:
-        Pixels of the same shape, bytes.
+        Pixels of the same shape, uint8.
 
     Reference:
         - [RandAugment](https://arxiv.org/abs/1909.13719)
@@ -75,7 +74,7 @@ def rand_augment(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
 
 
 def _apply(function, images, level, sign):
-    """Applies an operation to the images for which it was drawn, if there are any."""
+    """Applies an operation to the images for which it was drawn, if any."""
 
     def apply():
         result = function(images, level, sign)
@@ -86,9 +85,9 @@ def _apply(function, images, level, sign):
     return tf.cond(tf.size(level) > 0, apply, lambda: images)
 
 
-# Each of the following takes images `(count, height, width, channels)` of bytes, and
-# for each of them a level in 0..1 and a sign, -1 or 1. It returns bytes, or float32
-# that becomes bytes; the shape may be flat.
+# Each of the following takes images `(count, height, width, channels)`, uint8, and for
+# each of them a level in 0..1 and a sign, -1 or 1. It returns uint8, or float32 that is
+# rounded to uint8; the shape may be flat.
 
 
 def auto_contrast(images, level, sign):
@@ -99,7 +98,7 @@ def auto_contrast(images, level, sign):
     low = tf.where(high > low, low, 0.0)
     scale = tf.tile(255 / span, (1, images.shape[2]))[:, None]
     low = tf.tile(low, (1, images.shape[2]))[:, None]
-    # As Pillow's table has it: whole numbers, rounded down.
+    # Rounded down to integers, as in Pillow's table.
     return tf.floor((pixels - low) * scale + 1e-3)
 
 
@@ -107,7 +106,7 @@ def equalize(images, level, sign):
     """Makes all values of a channel equally frequent."""
     _, height, width, channels = images.shape
     count = tf.shape(images)[0]
-    # Every channel of every image has its own part of one long table.
+    # Every channel of every image has a part of one long table.
     first = 256 * tf.reshape(tf.range(count * channels), (count, 1, channels))
     places = tf.reshape(tf.cast(images, tf.int32), (count, height, width * channels))
     places += tf.tile(first, (1, 1, width))
@@ -124,7 +123,7 @@ def equalize(images, level, sign):
 
 
 def invert(images, level, sign):
-    """Returns the negatives."""
+    """Inverts all pixels."""
     return 255 - images
 
 
@@ -152,7 +151,7 @@ def color(images, level, sign):
     """Makes colors stronger or weaker."""
     factor = _enhancement(level, sign)[:, None, None]
     channels = images.shape[-1]
-    # Images and their gray mixed are one linear map of the channels.
+    # The mixture of an image and its gray version is linear in the channels.
     gray = tf.repeat(_luma(channels)[:, None], channels, axis=1)
     matrix = factor * tf.eye(channels) + (1 - factor) * gray
     pixels = tf.reshape(_flat(images), (tf.shape(images)[0], -1, channels))
@@ -241,14 +240,15 @@ def rotate(images: tf.Tensor, degrees: tf.Tensor) -> tf.Tensor:
 def transform(images: tf.Tensor, *matrix: tf.Tensor | float) -> tf.Tensor:
     """Returns images whose pixel at `(x, y)` was at `matrix @ (x, y, 1)`.
 
-    As in Pillow the first pixel is at (0.5, 0.5).
+    As in Pillow, the center of the first pixel is at (0.5, 0.5).
 
     Args:
-        images: Pixels `(count, height, width, channels)`, bytes or float32.
-        *matrix: The six numbers of two rows, one for all images or `(count,)`.
+        images: Pixels `(count, height, width, channels)`, uint8 or float32.
+        *matrix: The six numbers of the two rows, each a number for all images or
+            `(count,)`.
     """
     a, b, left, c, d, top = matrix
-    # TensorFlow has the first pixel at 0.
+    # In TensorFlow the first pixel is at 0.
     left, top = left + (a + b - 1) / 2, top + (c + d - 1) / 2
     count = tf.shape(images)[:1]
     numbers = (a, b, left, c, d, top, 0.0, 0.0)
@@ -269,7 +269,7 @@ def _enhancement(level, sign):
 
 
 def _luma(channels):
-    """Returns the share of each channel in the gray of an image: ITU-R 601."""
+    """Returns the weight of each channel in the gray version of an image: ITU-R 601."""
     return tf.constant([0.299, 0.587, 0.114] if channels == 3 else [1.0])
 
 
@@ -281,7 +281,7 @@ def _flat(images):
 def _rows(images):
     """Returns images as float32, `(count, height, width * channels)`.
 
-    See `images.normalize`: what is done by channel is fast on rows.
+    See `images.normalize`: operations by channel are fast on rows.
     """
     _, height, width, channels = images.shape
     return tf.cast(tf.reshape(images, (-1, height, width * channels)), tf.float32)

@@ -1,4 +1,4 @@
-"""Opening a data set by name: of TFDS, the embedded one, or a folder."""
+"""Opening a data set by name: one of TFDS, the embedded one, or a folder."""
 
 from se_keras.data import embedded
 from se_keras.data.folder import FOLDER, open_folder
@@ -8,18 +8,29 @@ from se_keras.errors import UsageError
 
 
 def open_source(name: str, data_dir: str | None = None) -> ImageSource:
-    """Opens a data set, and prepares it first if that is possible.
+    """Opens a data set, and prepares it first if necessary and possible.
 
     Args:
-        name: Any image-classification data set of TFDS (`"imagenet2012"`,
-            `"cifar10"`, ...); `"digits"`, the embedded sample; or `"folder:PATH"`,
-            a folder of images by class, see `folder.open_folder`.
-        data_dir: Where TFDS data sets are, as TFDS means it. Defaults to TFDS's own
-            default; for the embedded sample, to a cache folder.
+        name: An image-classification data set of TFDS (`"imagenet2012"`,
+            `"cifar10"`, ...); `"digits"`, the embedded sample; or `"folder:PATH"`, a
+            folder with one subfolder of images for each class, or with such folders
+            `train` and `val`.
+        data_dir: Directory of TFDS data sets. Defaults to that of TFDS; for the
+            embedded sample, to a cache directory.
+
+    Returns:
+        An `ImageSource`.
 
     Raises:
-        UsageError: If there is no such data set, it has no images or labels, or it
-            is not there and cannot be prepared.
+        UsageError: If there is no such data set, it has no images or labels, or it is
+            not prepared and cannot be.
+
+    Example:
+
+    ```python
+    source = open_source("folder:flowers")
+    source.class_names
+    ```
     """
     if name.startswith(FOLDER):
         return open_folder(name.removeprefix(FOLDER))
@@ -29,7 +40,7 @@ def open_source(name: str, data_dir: str | None = None) -> ImageSource:
             embedded.prepare(data_dir)
         except OSError as error:
             raise UsageError(
-                f"The embedded sample cannot be prepared in {data_dir}: {error}. "
-                "Give a folder that can be written with --data_dir"
+                "Expected a directory that can be written for the embedded sample, "
+                f"with --data_dir. Received: {data_dir} ({error})"
             ) from error
     return open_tfds(name, data_dir)

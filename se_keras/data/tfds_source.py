@@ -56,17 +56,17 @@ class TfdsSource(ImageSource):
     ) -> tf.data.Dataset:
         """Returns the encoded images, labels and names of a split.
 
-        Files are read side by side, in blocks; a name is that of a file and the
-        number of the record in it, as TFDS gives it.
+        Files are read in parallel, in blocks. A name consists of the name of a file
+        and the number of the record in it, as in TFDS.
         """
         read_config = tfds.ReadConfig(
             shuffle_seed=shuffle_seed,
             try_autocache=False,
             skip_prefetch=True,
             add_tfds_id=True,
-            # A worker of a tf.data service has a part of the files.
+            # A worker of a tf.data service has some of the files only.
             assert_cardinality=False,
-            # Sets that were stored in an order, by class say, are shuffled too.
+            # Data sets that are stored in an order, as by class, are shuffled, too.
             enable_ordering_guard=False,
         )
         read_config.options.deterministic = True
@@ -81,17 +81,17 @@ class TfdsSource(ImageSource):
                 ),
             )
         return dataset.map(
-            lambda record: (
-                record[self.image_key],
-                record[self.label_key],
-                record.get("tfds_id", f"a record of {split}"),
+            lambda example: (
+                example[self.image_key],
+                example[self.label_key],
+                example.get("tfds_id", f"a record of {split}"),
             )
         )
 
 
 @contextlib.contextmanager
 def _quiet_tensorflow():
-    """Leaves out the warning that TFDS calls what TensorFlow has renamed."""
+    """Suppresses the warning that TFDS calls a renamed function of TensorFlow."""
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel("ERROR")
@@ -102,11 +102,11 @@ def _quiet_tensorflow():
 
 
 def open_tfds(name: str, data_dir: str | pathlib.Path | None) -> TfdsSource:
-    """Opens a data set of TFDS, and prepares it first if that is possible.
+    """Opens a data set of TFDS, and prepares it first if necessary and possible.
 
     Args:
-        name: Name of the data set, perhaps with a config and a version.
-        data_dir: Where TFDS data sets are. Defaults to TFDS's own default.
+        name: Name of the data set, optionally with a config and a version.
+        data_dir: Directory of TFDS data sets. Defaults to that of TFDS.
 
     Raises:
         UsageError: As `open_source`.
@@ -131,9 +131,11 @@ def _builder(name, data_dir):
             f"{embedded.NAME!r} or {FOLDER}PATH. {hint}Received: {name!r}"
         ) from error
     except RunError:
-        raise  # the run is asked to end
+        raise  # a signal asked the run to stop
     except Exception as error:  # a data set's own code may raise anything
-        raise UsageError(f"Data set {name!r} cannot be opened: {error}") from error
+        raise UsageError(
+            f"Expected a data set that can be opened. Received: {name!r} ({error})"
+        ) from error
 
 
 def _keys(name, builder):
@@ -163,20 +165,20 @@ def _prepare(name, builder):
     try:
         builder.download_and_prepare()
     except RunError:
-        raise  # the run is asked to end
+        raise  # a signal asked the run to stop
     except Exception as error:  # a data set's own code may raise anything
-        place = builder.data_dir_root
+        directory = builder.data_dir_root
         if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
             raise UsageError(
-                f"Data set {name!r} is not in {place} and has to be downloaded by hand "
-                f"into {place / 'downloads' / 'manual'}: "
+                f"Data set {name!r} is not in {directory} and has to be downloaded by "
+                f"hand into {directory / 'downloads' / 'manual'}: "
                 f"{builder.MANUAL_DOWNLOAD_INSTRUCTIONS}"
             ) from error
         raise UsageError(
-            f"Data set {name!r} is not in {place} and could not be downloaded: "
-            f"{error}. Without a network, prepare it elsewhere with "
-            f"`tfds build {name}` and copy the folder {name} there, or give "
-            "its parent with --data_dir"
+            f"Data set {name!r} is not in {directory} and could not be downloaded: "
+            f"{error}. Without a network, prepare it on another machine with "
+            f"`tfds build {name}` and copy the directory {name} there, or give its "
+            "parent with --data_dir"
         ) from error
 
 

@@ -1,47 +1,45 @@
-"""Exported models: written whole and verified, or not at all."""
+"""The functions that export a model: each file is complete and verified, or absent."""
 
+import dataclasses
 import pathlib
 from collections.abc import Iterable, Sequence
-from typing import TypedDict, Unpack
+from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from se_keras.backend import require_tensorflow
 from se_keras.errors import UsageError, as_usage_errors
-from se_keras.export import quantize, runtime, verification
+from se_keras.export import verification
 from se_keras.export.attachment import attach
-from se_keras.export.formats import FORMATS
+from se_keras.export.formats import FORMATS, QUANTIZATIONS, Format
 from se_keras.export.images import calibration_images, some_images
 from se_keras.export.network import Exported, exported
-from se_keras.export.writers import tflite_writer
 from se_keras.files import expect_nothing, replacing, size_of
 from se_keras.models.preprocessing import Preprocessing
 
 
-class Common(TypedDict, total=False):
-    """Arguments that every export takes, all by name and all optional.
+@dataclasses.dataclass(frozen=True)
+class Shared:
+    """The arguments that all exports share; see `saved_model`."""
 
-    Attributes:
-        include_preprocessing: Whether the exported model takes pixels in 0..255 and
-            normalizes them itself. By default it takes what the model takes.
-        class_names: Names in the order of the outputs; they travel with the file.
-            Defaults to the model's.
-        preprocessing: What the model expects; it travels with the file. Defaults to
-            the model's.
-        input_size: Height and width of the images, one number for both. Defaults to
-            the model's.
-        images: Inputs of the exported model to verify it on, `(n, height, width,
-            channels)`, or batches of them. Defaults to a few of noise.
-        overwrite: Whether to replace what is at the path.
-    """
+    include_preprocessing: bool = False
+    class_names: Sequence[str] | None = None
+    preprocessing: Preprocessing | None = None
+    input_size: int | tuple[int, int] | None = None
+    images: np.ndarray | Iterable | None = None
+    overwrite: bool = False
 
-    include_preprocessing: bool
-    class_names: Sequence[str] | None
-    preprocessing: Preprocessing | None
-    input_size: int | tuple[int, int] | None
-    images: np.ndarray | Iterable | None
-    overwrite: bool
+    def source(self, model: keras.Model, form: Format) -> Exported:
+        """Returns what is exported of a model in a format."""
+        return exported(
+            model,
+            include_preprocessing=self.include_preprocessing,
+            class_names=self.class_names,
+            preprocessing=self.preprocessing,
+            input_size=self.input_size,
+            needs_size=not form.any_size,
+        )
 
 
 def saved_model(
@@ -49,39 +47,58 @@ def saved_model(
     path: str | pathlib.Path,
     *,
     frozen: bool | None = None,
-    **common: Unpack[Common],
-) -> dict:
+    include_preprocessing: bool = False,
+    class_names: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
+    input_size: int | tuple[int, int] | None = None,
+    images: np.ndarray | Iterable | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
     """Exports a SavedModel for batches of any size.
 
-    Like every export it is made of the inference form (`fold`) in float32, opened again
-    and compared with the Keras model before it gets its name. It runs where TensorFlow
-    is, without keras and se_keras. Signatures:
+    As every export, it is made of the inference form of the model (`fold`) in float32,
+    and it is opened again and compared with the Keras model before it is moved to
+    `path`. It runs with TensorFlow alone, without Keras and `se_keras`. Signatures:
 
     - `serve`, also `serving_default`: images `(n, height, width, channels)`, float32.
       Returns scores `(n, classes)`.
     - `classify`, if the preprocessing is known and the outputs are scores:
       `encoded_images`, a string tensor `(n,)` of JPEG, PNG, GIF or BMP files. They are
       decoded, resized, cropped and normalized. Returns `classes` and `scores`, both
-      `(n, classes)`, best first; without class names their numbers.
+      `(n, classes)`, best first; without class names `classes` are their numbers.
 
     Args:
-        model: A Keras model of one image and one output, in any precision.
-        path: Folder to write.
-        frozen: Whether the weights are nodes of the graph. It is then about 1.2 times
-            as fast, and takes some 20 times the size of the file in memory, in Python
-            at least; else 3 times. Defaults to whether the weights are less than 128
-            MB.
-        **common: See `Common`.
+        model: A functional or Sequential Keras model of one batch of images, channels
+            last, and one output, in any precision.
+        path: Directory to write.
+        frozen: Whether the weights are nodes of the graph. The SavedModel is then
+            about 1.2 times as fast, and in Python takes some 20 times the size of its
+            file in memory instead of 3 times. Defaults to whether the weights are less
+            than 128 MB.
+        include_preprocessing: Whether the exported model takes pixels in 0..255 and
+            normalizes them itself. By default it takes normalized images, as the model
+            does.
+        class_names: Names in the order of the outputs, which are stored with the
+            export. Defaults to the model's.
+        preprocessing: What the model expects, which is stored with the export.
+            Defaults to the model's.
+        input_size: Height and width of the images in pixels, or one number for both.
+            Defaults to the model's.
+        images: Inputs of the exported model to verify it on, an array `(n, height,
+            width, channels)` or batches of such. Defaults to 4 images of noise.
+        overwrite: Whether to replace what is at `path`.
 
     Returns:
-        The report: `path`, `bytes`, `images`, `largest_difference` and
-        `rms_difference` (both relative to the output of the Keras model),
-        `top1_agreement` in 0..1, and `milliseconds` (median, of one image).
+        The report of the verification: `path`; `bytes`; `images`, their number;
+        `largest_difference` and `rms_difference`, both relative to the output of the
+        Keras model; `top1_agreement`, the fraction of the images with the same best
+        class, in 0..1; and `milliseconds`, the median time for one image.
 
     Raises:
-        UsageError: If `path` exists, or the model or an argument is not of the
-            expected form.
-        VerificationError: If the exported model differs; then nothing is at `path`.
+        UsageError: If something is at `path`, the model or an argument is not of the
+            expected form, or the backend of Keras is not TensorFlow.
+        VerificationError: If the exported model differs from the Keras model. Nothing
+            is at `path` then.
 
     Example:
 
@@ -93,7 +110,20 @@ def saved_model(
     best = loaded.classify(tf.constant([open("cat.jpg", "rb").read()]))["classes"][0, 0]
     ```
     """
-    return _export("saved_model", model, path, common, frozen=frozen)
+    return _export(
+        "saved_model",
+        model,
+        path,
+        Shared(
+            include_preprocessing,
+            class_names,
+            preprocessing,
+            input_size,
+            images,
+            overwrite,
+        ),
+        frozen=frozen,
+    )
 
 
 def tflite(
@@ -103,43 +133,59 @@ def tflite(
     quantization: str | None = None,
     calibration: np.ndarray | Iterable | None = None,
     dynamic_batch: bool = False,
-    **common: Unpack[Common],
-) -> dict:
+    include_preprocessing: bool = False,
+    class_names: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
+    input_size: int | tuple[int, int] | None = None,
+    images: np.ndarray | Iterable | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
     """Exports a TFLite file of built-in operations, for one image at a time.
 
-    It has TFLite's metadata, with which MediaPipe's `ImageClassifier` opens it as it
-    is and gives the class names: `docs/export.md`. MediaPipe takes color images alone,
-    and one mean and deviation for all channels; with `include_preprocessing=True` it
-    need not normalize at all.
+    It contains TFLite's metadata, with which MediaPipe's `ImageClassifier` opens it and
+    returns class names. MediaPipe takes color images only, and one mean and standard
+    deviation for all channels; with `include_preprocessing=True` it does not have to
+    normalize at all.
 
     Args:
-        model: As in `saved_model`; the height and width of its input are known.
+        model: As in `saved_model`. The height and width of its input have to be known.
         path: File to write, with the suffix `.tflite`.
-        quantization: What the weights are, and with `"int8"` everything else too:
+        quantization: The type of the weights, and for `"int8"` of the rest:
 
             - `None`: float32.
             - `"float16"`: float16 weights in half the size, float32 arithmetic.
-            - `"dynamic"`: int8 weights in a quarter of the size; the arithmetic is the
-              runtime's choice.
-            - `"int8"`: int8 weights (by channel) and activations, uint8 images in,
-              float32 scores out. Needs `calibration`.
+            - `"dynamic"`: int8 weights in a quarter of the size; the runtime chooses
+              the arithmetic.
+            - `"int8"`: int8 weights (by channel) and activations, uint8 images as the
+              input, float32 scores as the output. Needs `calibration`.
         calibration: Images as the exported model takes them, from which the ranges of
             the activations are found: an array `(n, height, width, channels)`, or
-            batches of such, alone or with labels, as a `tf.data.Dataset` gives them,
-            or as `image` of a dictionary, as TFDS does.
-            Some 100 to 500 of the training images are enough. Also what the file is
-            verified on, by default.
-        dynamic_batch: Whether the file takes batches of any size (the runtime has to
-            resize its input then).
-        **common: See `Common`.
+            batches of such, alone, with labels as a `tf.data.Dataset` yields them, or
+            as `image` of a dictionary, as TFDS yields them. 100 to 500 of the training
+            images are enough.
+        dynamic_batch: Whether the file takes batches of any size, for which the program
+            that runs it has to resize its input.
+        include_preprocessing: Whether the exported model takes pixels in 0..255 and
+            normalizes them itself. By default it takes normalized images, as the model
+            does.
+        class_names: Names in the order of the outputs, which are stored with the
+            export. Defaults to the model's.
+        preprocessing: What the model expects, which is stored with the export.
+            Defaults to the model's.
+        input_size: Height and width of the images in pixels, or one number for both.
+            Defaults to the model's.
+        images: Inputs of the exported model to verify it on, an array `(n, height,
+            width, channels)` or batches of such. Defaults to `calibration`, or else to
+            4 images of noise.
+        overwrite: Whether to replace what is at `path`.
 
     Returns:
-        As `saved_model`, and `operations` and `outside_xnnpack`: how many operations
-        the file has, and how many of them XNNPACK, which runs the others fast on
-        processors, did not take.
+        The report, as `saved_model`, and in addition `operations`, how many operations
+        the file has, and `outside_xnnpack`, how many of them are not run by XNNPACK,
+        TFLite's fast kernels for processors.
 
     Raises:
-        UsageError: As `saved_model`; if TFLite has no operation for a layer.
+        UsageError: As `saved_model`, or if TFLite has no operation for a layer.
         VerificationError: As `saved_model`.
 
     Example:
@@ -160,18 +206,28 @@ def tflite(
         "tflite",
         model,
         path,
-        common,
+        Shared(
+            include_preprocessing,
+            class_names,
+            preprocessing,
+            input_size,
+            images,
+            overwrite,
+        ),
         calibration,
         quantization=quantization,
         dynamic_batch=dynamic_batch,
     )
 
 
-def check_quantization(quantization: str | None, calibration) -> None:
-    """Raises a `UsageError` if there is no such quantization, or no need of images."""
-    if quantization not in quantize.CONVERTER_SETTINGS:
+def check_quantization(
+    quantization: str | None, calibration: np.ndarray | Iterable | None
+) -> None:
+    """Raises a `UsageError` if a quantization is unknown, or calibration is missing."""
+    choices = (None, *QUANTIZATIONS)
+    if quantization not in choices:
         raise UsageError(
-            f"Expected a quantization in {tuple(quantize.CONVERTER_SETTINGS)}. "
+            f"Expected a quantization in {choices}. "
             f"Received: quantization={quantization!r}"
         )
     if (quantization == "int8") != (calibration is not None):
@@ -187,26 +243,44 @@ def onnx(
     path: str | pathlib.Path,
     *,
     dynamic_batch: bool = True,
-    **common: Unpack[Common],
-) -> dict:
-    """Exports an ONNX file, images channels last.
+    include_preprocessing: bool = False,
+    class_names: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
+    input_size: int | tuple[int, int] | None = None,
+    images: np.ndarray | Iterable | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Exports an ONNX file, which takes images with channels last.
 
-    It is verified in ONNX Runtime. The names and the preprocessing travel in the file,
-    as `metadata_props["se_keras.json"]`. Needs the extra `export`:
-    `pip install -e '.[export]'`.
+    It is verified in ONNX Runtime. The class names and the preprocessing are stored in
+    the file as `metadata_props["se_keras.json"]`. Needs the extra `export`:
+    `pip install 'se-keras[export]'`. Under the JAX and PyTorch backends of Keras, a
+    child process with TensorFlow writes the file.
 
     Args:
         model: As in `saved_model`.
         path: File to write, with the suffix `.onnx`.
-        dynamic_batch: Whether it takes batches of any size. A file for one image
-            at a time is a little faster.
-        **common: See `Common`.
+        dynamic_batch: Whether it takes batches of any size. A file for one image at a
+            time is a little faster.
+        include_preprocessing: Whether the exported model takes pixels in 0..255 and
+            normalizes them itself. By default it takes normalized images, as the model
+            does.
+        class_names: Names in the order of the outputs, which are stored with the
+            export. Defaults to the model's.
+        preprocessing: What the model expects, which is stored with the export.
+            Defaults to the model's.
+        input_size: Height and width of the images in pixels, or one number for both.
+            Defaults to the model's.
+        images: Inputs of the exported model to verify it on, an array `(n, height,
+            width, channels)` or batches of such. Defaults to 4 images of noise.
+        overwrite: Whether to replace what is at `path`.
 
     Returns:
-        As `saved_model`.
+        The report, as `saved_model`.
 
     Raises:
-        UsageError: As `saved_model`, or if a package is missing.
+        UsageError: If something is at `path`, the model or an argument is not of the
+            expected form, a package is missing, or ONNX has no operation for a layer.
         VerificationError: As `saved_model`.
 
     Example:
@@ -217,7 +291,20 @@ def onnx(
     (scores,) = session.run(None, {"pixels": pixels})
     ```
     """
-    return _export("onnx", model, path, common, dynamic_batch=dynamic_batch)
+    return _export(
+        "onnx",
+        model,
+        path,
+        Shared(
+            include_preprocessing,
+            class_names,
+            preprocessing,
+            input_size,
+            images,
+            overwrite,
+        ),
+        dynamic_batch=dynamic_batch,
+    )
 
 
 def openvino(
@@ -225,27 +312,44 @@ def openvino(
     path: str | pathlib.Path,
     *,
     dynamic_batch: bool = True,
-    **common: Unpack[Common],
-) -> dict:
-    """Exports a folder with OpenVINO's `model.xml` and `model.bin`.
+    include_preprocessing: bool = False,
+    class_names: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
+    input_size: int | tuple[int, int] | None = None,
+    images: np.ndarray | Iterable | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Exports a directory with OpenVINO's `model.xml` and `model.bin`.
 
     It is verified in float32. (OpenVINO itself chooses bfloat16 on processors that have
-    it.) The names and the preprocessing travel in the folder, in
+    it.) The class names and the preprocessing are stored in the directory as
     `assets.extra/se_keras.json`. Needs the extra `export`:
-    `pip install -e '.[export]'`.
+    `pip install 'se-keras[export]'`. Under the JAX and PyTorch backends of Keras, a
+    child process with TensorFlow writes the files.
 
     Args:
         model: As in `saved_model`.
-        path: Folder to write.
-        dynamic_batch: Whether it takes batches of any size. A file for one image
-            at a time is a little faster.
-        **common: See `Common`.
+        path: Directory to write.
+        dynamic_batch: Whether it takes batches of any size. A model for one image at a
+            time is a little faster.
+        include_preprocessing: Whether the exported model takes pixels in 0..255 and
+            normalizes them itself. By default it takes normalized images, as the model
+            does.
+        class_names: Names in the order of the outputs, which are stored with the
+            export. Defaults to the model's.
+        preprocessing: What the model expects, which is stored with the export.
+            Defaults to the model's.
+        input_size: Height and width of the images in pixels, or one number for both.
+            Defaults to the model's.
+        images: Inputs of the exported model to verify it on, an array `(n, height,
+            width, channels)` or batches of such. Defaults to 4 images of noise.
+        overwrite: Whether to replace what is at `path`.
 
     Returns:
-        As `saved_model`.
+        The report, as `saved_model`.
 
     Raises:
-        UsageError: As `saved_model`, or if a package is missing.
+        UsageError: As `onnx`.
         VerificationError: As `saved_model`.
 
     Example:
@@ -256,12 +360,30 @@ def openvino(
     scores = compiled(pixels)[0]
     ```
     """
-    return _export("openvino", model, path, common, dynamic_batch=dynamic_batch)
+    return _export(
+        "openvino",
+        model,
+        path,
+        Shared(
+            include_preprocessing,
+            class_names,
+            preprocessing,
+            input_size,
+            images,
+            overwrite,
+        ),
+        dynamic_batch=dynamic_batch,
+    )
 
 
 def quantization_errors(
-    model: keras.Model, calibration: np.ndarray | Iterable, **common: Unpack[Common]
-) -> list[dict]:
+    model: keras.Model,
+    calibration: np.ndarray | Iterable,
+    *,
+    include_preprocessing: bool = False,
+    preprocessing: Preprocessing | None = None,
+    input_size: int | tuple[int, int] | None = None,
+) -> list[dict[str, Any]]:
     """Compares an int8 TFLite model with the float32 one, layer by layer.
 
     Each operation is run in int8 and in float32 on the same int8 inputs, by
@@ -270,13 +392,18 @@ def quantization_errors(
     Args:
         model: As in `tflite`.
         calibration: As in `tflite`.
-        **common: As in `tflite`; `images` and `overwrite` are not used.
+        include_preprocessing: As in `tflite`.
+        preprocessing: As in `tflite`.
+        input_size: As in `tflite`.
 
     Returns:
-        A record for each operation in the order of the network: `layer`, `operation`,
-        `scale` (of the output), `mean_squared_error`, and `steps`: its root in units of
-        the scale. Rounding alone gives 0.29; where it is more than about 1, ranges or
-        inputs are at fault.
+        A dictionary for each operation, in the order of the network: `layer`,
+        `operation`, `scale` (of the output), `mean_squared_error`, and `steps`, the
+        root of the error in units of the scale. Rounding alone gives 0.29; if it is
+        more than about 1, the ranges or the inputs are wrong.
+
+    Raises:
+        UsageError: As `tflite`.
 
     Example:
 
@@ -285,41 +412,45 @@ def quantization_errors(
     worst = sorted(rows, key=lambda row: -row["steps"])[:5]
     ```
     """
-    source = _source(FORMATS["tflite"], model, **common)
+    require_tensorflow("se_keras.export.quantization_errors")
+    from se_keras.export import quantize, writers
+
+    shared = Shared(
+        include_preprocessing, preprocessing=preprocessing, input_size=input_size
+    )
+    source = shared.source(model, FORMATS["tflite"])
     images = calibration_images(source, calibration)
-    write = tflite_writer(source.network)
+    write = writers.tflite_writer(source.network)
     calibrated = quantize.calibrate(write, images, source.metadata.normalizes)
     return quantize.errors(calibrated, images)
 
 
-def _export(name, model, path, common, calibration=None, **own):
-    """Writes a model in a format, verifies it, and gives it its name at the end."""
+def _export(name, model, path, shared, calibration=None, **own):
+    """Writes a model in a format, verifies it, and moves it to its path."""
     form, path = FORMATS[name], pathlib.Path(path)
     if form.suffix and path.suffix != form.suffix:
         raise UsageError(
             f"Expected a path with the suffix {form.suffix}. Received: {str(path)!r}"
         )
-    overwrite = common.get("overwrite", False)
-    if not overwrite:
+    if not shared.overwrite:
         expect_nothing(path)
     if path.exists() and path.is_dir() == bool(form.suffix):
-        kinds = ("a folder", "a file")
+        kinds = ("a directory", "a file")
         raise UsageError(
             f"Expected {kinds[bool(form.suffix)]} to replace. Received: {str(path)!r}, "
             f"which is {kinds[path.is_file()]}"
         )
-    runtime.require(*form.packages)
-    source = _source(form, model, **common)
-    images = common.get("images")
+    form.require()
+    source = shared.source(model, form)
+    images = shared.images
     if calibration is not None:
         calibration = calibration_images(source, calibration)
         own["calibration"] = calibration
         images = calibration if images is None else images
     images = some_images(source, images)
 
-    # A folder that cannot be made, or a full disk, also as TensorFlow tells it.
-    unwritable = OSError, tf.errors.ResourceExhaustedError
-    with as_usage_errors(*unwritable), replacing(path, overwrite) as temporary:
+    # A directory that cannot be made, or a full disk.
+    with as_usage_errors(OSError), replacing(path, shared.overwrite) as temporary:
         form.write(source.network, temporary, source.metadata, **own)
         attach(source.metadata, temporary)
         with verification.refusals():
@@ -332,8 +463,3 @@ def _export(name, model, path, common, calibration=None, **own):
         )
         report = {"bytes": size_of(temporary), **report, **form.describe(temporary)}
     return {"path": str(path), **report}
-
-
-def _source(form, model, *, images=None, overwrite=False, **common) -> Exported:
-    """Returns what is exported; takes the arguments of `Common`."""
-    return exported(model, needs_size=not form.any_size, **common)

@@ -1,4 +1,4 @@
-"""Where the metadata of an exported model are: in its folder or its file."""
+"""Where the metadata of an exported model are stored: in its directory or file."""
 
 import pathlib
 import zipfile
@@ -11,24 +11,29 @@ from se_keras.export.tflite_metadata import (
 )
 
 FILE_NAME = "se_keras.json"
-# TensorFlow's place for a user's own files in a SavedModel.
-SAVED_MODEL_FOLDER = "assets.extra"
+# TensorFlow's name for the directory of a user's own files in a SavedModel.
+EXTRA_DIRECTORY = "assets.extra"
+ONNX_SUFFIX = ".onnx"
 
 
 def attach(metadata: Metadata, path: pathlib.Path) -> None:
-    """Puts the record into a folder (SavedModel, OpenVINO), an ONNX or a TFLite file.
+    """Stores metadata in a directory (SavedModel, OpenVINO), an ONNX or a TFLite file.
 
-    A TFLite file carries it, and the names alone in `labels.txt`, as a zip archive
-    behind the model: the form that TFLite's metadata has for associated files, which
-    interpreters pass over and `unzip` opens. What those metadata say besides is in the
-    model's flatbuffer.
+    A TFLite file has them, and the class names alone in `labels.txt`, as a zip archive
+    after the model: this is how TFLite's metadata store associated files. Interpreters
+    ignore it, and `unzip` opens it. The rest of TFLite's metadata is in the model's
+    flatbuffer.
+
+    Args:
+        metadata: The metadata.
+        path: The exported model, complete but for the metadata.
     """
     if path.is_dir():
-        folder = path / SAVED_MODEL_FOLDER
-        folder.mkdir()
-        (folder / FILE_NAME).write_text(metadata.to_json())
+        directory = path / EXTRA_DIRECTORY
+        directory.mkdir()
+        (directory / FILE_NAME).write_text(metadata.to_json())
         return
-    if path.suffix == ".onnx":
+    if path.suffix == ONNX_SUFFIX:
         import onnx
 
         model = onnx.load(path)
@@ -43,13 +48,27 @@ def attach(metadata: Metadata, path: pathlib.Path) -> None:
 
 
 def read(path: pathlib.Path) -> Metadata | None:
-    """Returns the record of a SavedModel folder or a TFLite file, if it has one."""
+    """Returns the metadata of an exported model, or `None` if it has none.
+
+    Args:
+        path: The directory or file of an exported model.
+    """
+    text = _text(path)
+    return None if text is None else Metadata.from_json(text)
+
+
+def _text(path) -> str | None:
     if path.is_dir():
-        file = path / SAVED_MODEL_FOLDER / FILE_NAME
-        return Metadata.from_json(file.read_text()) if file.exists() else None
+        file = path / EXTRA_DIRECTORY / FILE_NAME
+        return file.read_text() if file.exists() else None
+    if path.suffix == ONNX_SUFFIX:
+        import onnx
+
+        model = onnx.load(path, load_external_data=False)
+        return {p.key: p.value for p in model.metadata_props}.get(FILE_NAME)
     if not zipfile.is_zipfile(path):
         return None
     with zipfile.ZipFile(path) as archive:
         if FILE_NAME not in archive.namelist():
             return None
-        return Metadata.from_json(archive.read(FILE_NAME).decode())
+        return archive.read(FILE_NAME).decode()

@@ -1,4 +1,4 @@
-"""One face for a classifier, whatever file it is in."""
+"""One class for a classifier of images, whatever file it is in."""
 
 import dataclasses
 import pathlib
@@ -10,6 +10,7 @@ import numpy as np
 from se_keras.errors import UsageError
 from se_keras.export import runtime
 from se_keras.export.attachment import read
+from se_keras.export.formats import FORMATS, format_of
 from se_keras.export.metadata import Metadata
 from se_keras.models.preprocessing import Preprocessing
 
@@ -21,8 +22,8 @@ class Classifier:
     Attributes:
         predict: Callable of pixels in 0..255, `(n, height, width, channels)`, that
             returns scores `(n, classes)`.
-        preprocessing: What an image goes through before `predict`, but for the
-            normalization, which `predict` does.
+        preprocessing: The size, crop and interpolation of the images for `predict`,
+            which normalizes them itself.
         class_names: Names in the order of the scores, or `None`.
     """
 
@@ -31,74 +32,93 @@ class Classifier:
     class_names: tuple[str, ...] | None
 
     def name_of(self, index: int) -> str:
-        """Returns the name of a class, or its number if there are no names."""
+        """Returns the name of a class, or its number if there are no names.
+
+        Args:
+            index: Index of the class in the scores.
+        """
         return self.class_names[index] if self.class_names else f"class {index}"
 
 
 def load_classifier(path: str | pathlib.Path) -> Classifier:
-    """Loads a classifier from a `.tflite` or `.keras` file or a SavedModel folder.
+    """Loads a classifier from an exported model or a `.keras` file.
 
     Args:
-        path: What `export.tflite`, `export.saved_model` or `model.save` wrote.
+        path: A file or directory that `model.save` or a function of
+            `se_keras.export` wrote.
+
+    Returns:
+        A `Classifier`.
 
     Raises:
-        UsageError: If there is no such file, or it does not say what it expects.
+        UsageError: If there is no such file, it is not of these formats, or it does
+            not state which images it expects.
 
     Example:
 
     ```python
-    classifier = load_classifier("runs/digits-se_resnet20/model.tflite")
+    classifier = export.load_classifier("runs/digits-se_resnet20/model.tflite")
     pixels = data.read_image("seven.png", classifier.preprocessing)
     scores = classifier.predict(pixels[None])
+    name = classifier.name_of(scores[0].argmax())
     ```
     """
     path = pathlib.Path(path)
     if not path.exists():
         raise UsageError(
-            f"Expected a model, and there is none. Received: {str(path)!r}"
+            "Expected the path of a model. "
+            f"Received: {str(path)!r}, where there is no file"
         )
-    if path.suffix == ".tflite" and read(path) is None:
-        # Checked first: the interpreter can crash on a damaged file, and a truncated
-        # one has lost the record at its end.
-        raise _says_nothing(path)
+    form = format_of(path)
+    if form is None and (path.is_dir() or path.suffix != ".keras"):
+        kinds = ", ".join(form.kind for form in FORMATS.values())
+        raise UsageError(
+            f"Expected a .keras file or an export ({kinds}). Received: {str(path)!r}"
+        )
     try:
-        run, metadata = _open(path)
+        run, metadata = _open_export(form, path) if form else _open_keras(path)
     except UsageError:
         raise
     except Exception as error:  # each reader has exceptions of its own
         raise UsageError(
-            "Expected a .tflite file, a .keras file or a SavedModel folder. "
-            f"Received: {str(path)!r}, which cannot be read: {error}"
+            f"Expected a complete model file. Received: {str(path)!r}, which cannot be "
+            f"read: {error}"
         ) from error
-    if metadata is None or metadata.preprocessing is None:
-        raise _says_nothing(path)
-    record = metadata.preprocessing
+    preprocessing = metadata.preprocessing
     if metadata.normalizes:
-        return Classifier(run, record, metadata.class_names)
+        return Classifier(run, preprocessing, metadata.class_names)
     return Classifier(
-        lambda pixels: run(record.normalize(np.asarray(pixels, "float32"))),
-        record,
+        lambda pixels: run(preprocessing.normalize(np.asarray(pixels, "float32"))),
+        preprocessing,
         metadata.class_names,
     )
 
 
-def _says_nothing(path):
-    return UsageError(
-        "Expected a whole model that says which images it expects, as se_keras saves "
-        f"and exports it. Received: {str(path)!r}"
-    )
+def _open_export(form, path):
+    """Returns a callable that runs an exported model, and its metadata."""
+    runtime.require(*form.runtimes)
+    # The metadata first: an interpreter can crash on a damaged file, and a truncated
+    # one has lost the metadata at its end.
+    metadata = _checked(read(path), path)
+    return form.open(path), metadata
 
 
-def _open(path):
-    """Returns what runs the model, and its metadata."""
-    if path.is_dir():
-        return runtime.run_saved_model(path), read(path)
-    if path.suffix == ".tflite":
-        return runtime.run_tflite(path), read(path)
+def _open_keras(path):
+    """Returns a callable that runs a model of Keras, and its metadata."""
     model = keras.models.load_model(path, compile=False)
     metadata = Metadata(
         getattr(model, "class_names", None),
         getattr(model, "preprocessing", None),
         normalizes=False,
     )
-    return lambda images: model.predict(images, verbose=0), metadata
+    return lambda images: model.predict(images, verbose=0), _checked(metadata, path)
+
+
+def _checked(metadata, path):
+    """Returns metadata with a preprocessing."""
+    if metadata is None or metadata.preprocessing is None:
+        raise UsageError(
+            "Expected a complete model that states which images it expects, as "
+            f"se_keras saves and exports it. Received: {str(path)!r}"
+        )
+    return metadata

@@ -9,22 +9,23 @@ from se_keras.errors import UsageError
 from se_keras.export.network import Exported
 
 SYNTHETIC_IMAGES = 4
-# The layers of Keras that normalize, and take what a camera gives.
+# The layers of Keras that normalize pixels.
 _NORMALIZING = (keras.layers.Rescaling, keras.layers.Normalization)
-# How far beyond black and white normalized images may be, of the range between:
-# bicubic kernels overshoot.
-_MARGIN = 0.25
+# By how much of the range between black and white normalized images may be outside of
+# it: bicubic kernels overshoot.
+_OVERSHOOT = 0.25
 
 
 def some_images(source: Exported, images: np.ndarray | Iterable | None) -> np.ndarray:
-    """Returns images for a network, float32: those given, or a few of noise.
+    """Returns images to verify a network on, float32.
 
     Args:
         source: What is exported.
-        images: `(n, height, width, channels)`, or batches, or `None`.
+        images: An array `(n, height, width, channels)` or batches of such; `None` for
+            images of noise.
 
     Raises:
-        UsageError: If there are none, or of another shape.
+        UsageError: If there are none, or they have another shape.
     """
     if images is None:
         shape = [size or 224 for size in source.network.inputs[0].shape[1:]]
@@ -38,12 +39,12 @@ def calibration_images(source: Exported, images: np.ndarray | Iterable) -> np.nd
 
     Args:
         source: What is exported.
-        images: An array of them, or batches of them, each alone, first of a tuple or
-            list, or as `image` of a dictionary.
+        images: An array `(n, height, width, channels)` or batches of such, each alone,
+            the first of a tuple or list, or `image` of a dictionary.
 
     Raises:
-        UsageError: If there are none, of another shape, or of another range: a file
-            that was calibrated with such images is a bad one, and agrees on them.
+        UsageError: If there are none, or they have another shape or range: a file that
+            was calibrated with such images would be wrong, and agree on them.
     """
     what = "calibration images"
     images = _checked(source.network, _in_one_array(images, what), what)
@@ -75,15 +76,20 @@ def takes_pixels(source: Exported) -> bool:
 
 
 def _range(source):
-    """Returns what the network takes, in words, and its least and greatest number."""
+    """Returns what the network takes, in words, and the least and greatest value."""
     if source.metadata.normalizes:
         return "pixels", 0.0, 255.0
-    record = source.metadata.preprocessing
-    if record is None or record.channels != source.network.inputs[0].shape[-1]:
-        return "what the model takes", -np.inf, np.inf
-    black, white = record.offset.min(), (255 * record.scale + record.offset).max()
-    margin = _MARGIN * (white - black)
-    return "normalized as the model expects them", black - margin, white + margin
+    preprocessing = source.metadata.preprocessing
+    channels = source.network.inputs[0].shape[-1]
+    if preprocessing is None or preprocessing.channels != channels:
+        return "as the model takes them", -np.inf, np.inf
+    black, white = (preprocessing.normalize(np.float32(value)) for value in (0, 255))
+    overshoot = _OVERSHOOT * (white.max() - black.min())
+    return (
+        "normalized as the model expects them",
+        black.min() - overshoot,
+        white.max() + overshoot,
+    )
 
 
 def _in_one_array(images, what) -> np.ndarray:
@@ -106,7 +112,7 @@ def _in_one_array(images, what) -> np.ndarray:
 
 
 def _images_of(batch, what):
-    """Returns the images of a batch, which may have labels beside them."""
+    """Returns the images of a batch, which may have labels, too."""
     if isinstance(batch, tuple | list) and batch:
         return batch[0]
     if isinstance(batch, Mapping):

@@ -1,24 +1,26 @@
-"""Several exports of one model into a folder, with a report of them all."""
+"""Several exports of one model into a directory, with a report of them all."""
 
 import csv
 import json
 import pathlib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
 from se_keras.errors import UsageError, as_usage_errors
-from se_keras.export import artifact, runtime
-from se_keras.export.formats import FORMATS
+from se_keras.export import artifact
+from se_keras.export.formats import FORMATS, formats_with
 from se_keras.files import expect_nothing, locked, replacing, write_json
+from se_keras.models.preprocessing import Preprocessing
 
 REPORT = "report.json"
 
 
 def export_files(
     model: keras.Model,
-    folder: str | pathlib.Path,
+    directory: str | pathlib.Path,
     formats: Sequence[str],
     *,
     quantization: str | None = None,
@@ -26,43 +28,62 @@ def export_files(
     dynamic_batch: bool | None = None,
     frozen: bool | None = None,
     debug: bool = False,
-    **common,
-) -> dict[str, dict]:
-    """Exports a model in several formats, and adds them to the folder's report.
+    include_preprocessing: bool = False,
+    class_names: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
+    input_size: int | tuple[int, int] | None = None,
+    images: np.ndarray | Iterable | None = None,
+    overwrite: bool = False,
+) -> dict[str, dict[str, Any]]:
+    """Exports a model in several formats, and adds them to the directory's report.
 
     Args:
         model: As in `export.saved_model`.
-        folder: Folder for the files. They have the name of the model and the suffix of
-            the format, `model_int8.tflite` or `model_saved_model`.
-        formats: Names in `FORMATS`.
+        directory: Directory for the files. They have the name of the model and the
+            suffix of the format, `model_int8.tflite` or `model_saved_model`.
+        formats: Names in `export.FORMATS`.
         quantization: As in `export.tflite`; the other formats stay in float32.
-        calibration: As in `export.tflite`; all files are verified on these images.
-        dynamic_batch: Whether the files take batches of any size, where there is a
-            choice; by default what each export does by default.
+        calibration: As in `export.tflite`; by default all files are verified on these
+            images.
+        dynamic_batch: Whether the files take batches of any size, for the formats that
+            have the choice. Defaults to the default of each format.
         frozen: As in `export.saved_model`.
-        debug: Whether to write the errors of an int8 file by layer, as a table beside
-            it.
-        **common: See `export.artifact.Common`.
+        debug: Whether to write the errors of an int8 file by layer, as a CSV table
+            next to it.
+        include_preprocessing: As in `export.saved_model`.
+        class_names: As in `export.saved_model`.
+        preprocessing: As in `export.saved_model`.
+        input_size: As in `export.saved_model`.
+        images: As in `export.saved_model`.
+        overwrite: Whether to replace what is at the paths of the files.
 
     Returns:
-        The report of each file by its name; `report.json` in the folder has them, and
-        what it had of other files.
+        The report of each file by its name. `report.json` in the directory has them,
+        and those of earlier exports.
 
     Raises:
         UsageError: As the exports; before anything is written if a format is unknown,
-            none has an option that is given, a package is missing or a file is there.
+            none of the formats has an option that is given, a package is missing or
+            something is at a path.
+        VerificationError: As the exports. The files before that one are complete.
+
+    Example:
+
+    ```python
+    reports = export.export_files(model, "exported", ["tflite", "onnx"])
+    ```
     """
-    folder = pathlib.Path(folder)
+    directory = pathlib.Path(directory)
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise UsageError(
             f"Expected formats in {tuple(FORMATS)}. Received: {', '.join(formats)!r}"
         )
     with as_usage_errors(OSError):
-        for above in (folder, *folder.parents):
+        for above in (directory, *directory.parents):
             if above.exists() and not above.is_dir():
                 raise UsageError(
-                    f"Expected a folder. Received: {above}, which is a file"
+                    f"Expected a directory. Received: {above}, which is a file"
                 )
     options = {
         "quantization": quantization,
@@ -70,35 +91,37 @@ def export_files(
         "frozen": frozen,
     }
     for option, value in options.items():
-        takers = [name for name in FORMATS if option in FORMATS[name].options]
+        takers = formats_with(option)
         if value is not None and not set(takers) & set(formats):
             raise UsageError(
                 f"Expected {option} with a format that has it ({', '.join(takers)}). "
                 f"Received: {', '.join(formats)!r}, {option}={value!r}"
             )
-    if "tflite" in formats:
+    if set(formats_with("quantization")) & set(formats):
         artifact.check_quantization(quantization, calibration)
     if debug and quantization != "int8":
         raise UsageError(
-            "Expected quantization='int8' to be debugged. "
+            "Expected debug=True with quantization='int8' only. "
             f"Received: quantization={quantization!r}"
         )
     paths = {
-        name: folder / _file_name(model.name, name, quantization)
+        name: directory / _file_name(model.name, name, quantization)
         for name in dict.fromkeys(formats)
     }
     for name, path in paths.items():
-        runtime.require(*FORMATS[name].packages)
-        if not common.get("overwrite"):
+        FORMATS[name].require()
+        if not overwrite:
             expect_nothing(path)
-    _read_report(folder / REPORT)
-    # Batches may come only once, and each file needs them.
+    _read_report(directory / REPORT)
+    # Batches may be yielded only once, and each file needs them.
     calibration = _kept(calibration)
-    if "images" in common:
-        common["images"] = _kept(common["images"])
-    if calibration is not None:
-        common = {"images": calibration, **common}
+    images = _kept(images)
     options["calibration"] = calibration
+    settings = {
+        "include_preprocessing": include_preprocessing,
+        "preprocessing": preprocessing,
+        "input_size": input_size,
+    }
     reports = {}
     for name, path in paths.items():
         own = {
@@ -107,10 +130,18 @@ def export_files(
             if option in FORMATS[name].options and value is not None
         }
         print(f"Exporting and verifying {path} ...", flush=True)
-        reports[path.name] = getattr(artifact, name)(model, path, **own, **common)
-        _add_to_report(folder / REPORT, {path.name: reports[path.name]})
-        if debug and name == "tflite":
-            rows = artifact.quantization_errors(model, calibration, **common)
+        reports[path.name] = getattr(artifact, name)(
+            model,
+            path,
+            class_names=class_names,
+            images=calibration if images is None else images,
+            overwrite=overwrite,
+            **settings,
+            **own,
+        )
+        _add_to_report(directory / REPORT, {path.name: reports[path.name]})
+        if debug and "quantization" in own:
+            rows = artifact.quantization_errors(model, calibration, **settings)
             _write_table(path.with_name(f"{path.stem}_errors.csv"), rows)
     return reports
 
@@ -123,9 +154,9 @@ def _kept(images):
 
 
 def _file_name(model, name, quantization):
-    has_choice = quantization and "quantization" in FORMATS[name].options
-    stem = f"{model}_{quantization}" if has_choice else model
-    return f"{stem}{FORMATS[name].suffix or f'_{name}'}"
+    form = FORMATS[name]
+    has_choice = quantization and "quantization" in form.options
+    return form.file_name(f"{model}_{quantization}" if has_choice else model)
 
 
 def _add_to_report(path, reports):
@@ -134,18 +165,18 @@ def _add_to_report(path, reports):
 
 
 def _read_report(path):
-    """Returns what a report has of earlier exports; nothing if there is none."""
+    """Returns the reports of earlier exports; none if there is no file."""
     if not path.exists():
         return {}
     try:
         report = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"Expected a report of exports. Received: {path}, which is no JSON"
+            f"Expected a report of exports. Received: {path}, which is not JSON"
         ) from error
     if not isinstance(report, dict):
         raise UsageError(
-            f"Expected a report of exports. Received: {path}, which has no files"
+            f"Expected a report of exports. Received: {path}, which lists no files"
         )
     return report
 

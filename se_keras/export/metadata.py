@@ -1,4 +1,4 @@
-"""What travels with an exported model beside its weights."""
+"""What is stored with an exported model in addition to its weights."""
 
 import dataclasses
 import json
@@ -8,7 +8,7 @@ from se_keras.models.preprocessing import Preprocessing
 
 @dataclasses.dataclass(frozen=True)
 class Metadata:
-    """What a program must know to use an exported model on an image file.
+    """What a program has to know to use an exported model on an image file.
 
     Attributes:
         class_names: Names in the order of the outputs, or `None`.
@@ -22,16 +22,16 @@ class Metadata:
     normalizes: bool
 
     def to_json(self) -> str:
-        """Returns the record as JSON."""
+        """Returns the metadata as JSON."""
         return json.dumps(dataclasses.asdict(self), indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> "Metadata":
-        """Returns the record that `to_json` wrote."""
-        record = json.loads(text)
+        """Returns the metadata that `to_json` wrote."""
+        fields = json.loads(text)
         return cls(
-            record["class_names"] and tuple(record["class_names"]),
-            record["preprocessing"]
-            and Preprocessing.from_dict(record["preprocessing"]),
-            record["normalizes"],
+            fields["class_names"] and tuple(fields["class_names"]),
+            fields["preprocessing"]
+            and Preprocessing.from_dict(fields["preprocessing"]),
+            fields["normalizes"],
         )

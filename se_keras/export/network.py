@@ -1,4 +1,4 @@
-"""What is exported of a model: its inference form in float32."""
+"""The network that is exported of a model: its inference form in float32."""
 
 import dataclasses
 import operator
@@ -24,7 +24,7 @@ class Exported:
     Attributes:
         network: A model of one image, in float32, in its inference form.
         reference: The same before it was folded.
-        metadata: What travels with it.
+        metadata: What is stored with it.
     """
 
     network: keras.Model
@@ -44,11 +44,11 @@ def exported(
     """Returns what is exported of a model.
 
     Args:
-        model: A model of one image and one output, in any precision.
-        include_preprocessing: Whether the network takes pixels.
+        model: A model of one batch of images and one output, in any precision.
+        include_preprocessing: Whether the network takes pixels in 0..255.
         class_names: Names in the order of the outputs, if not the model's.
         preprocessing: What the model expects, if not the model's.
-        input_size: Height and width of the images, if not the model's.
+        input_size: Height and width of the images in pixels, if not the model's.
         needs_size: Whether height and width have to be known.
 
     Raises:
@@ -56,7 +56,7 @@ def exported(
     """
     _check(model)
     network = _of_one_tensor(as_float32(model))
-    record = preprocessing or _preprocessing_of(model)
+    preprocessing = preprocessing or _preprocessing_of(model)
     if input_size is not None:
         network = _with_input_size(network, _height_and_width(input_size))
     height, width, channels = network.inputs[0].shape[1:]
@@ -65,27 +65,27 @@ def exported(
             "Expected a model whose input has a known height and width, or input_size. "
             f"Received: input_shape={network.inputs[0].shape}"
         )
-    if record is not None:
-        if record.channels != channels:
+    if preprocessing is not None:
+        if preprocessing.channels != channels:
             raise UsageError(
                 f"Expected a preprocessing of images with {channels} channels, the "
-                f"last axis of the model's input. Received: {record}"
+                f"last axis of the model's input. Received: {preprocessing}"
             )
-        record = record.with_input(height, width, channels)
+        preprocessing = preprocessing.with_input(height, width, channels)
     metadata = Metadata(
         class_names=_names(model, class_names),
-        preprocessing=record,
+        preprocessing=preprocessing,
         normalizes=include_preprocessing,
     )
     folded = inference_form(network)
     if include_preprocessing:
-        if record is None:
+        if preprocessing is None:
             raise UsageError(
-                "include_preprocessing=True needs to know what the model expects: give "
-                "preprocessing=Preprocessing(...). Received: preprocessing=None"
+                "Expected preprocessing=Preprocessing(...) with include_preprocessing="
+                "True, for a model that has none itself. Received: preprocessing=None"
             )
-        network = with_preprocessing(network, record)
-        folded = with_preprocessing(folded, record)
+        network = with_preprocessing(network, preprocessing)
+        folded = with_preprocessing(folded, preprocessing)
     return Exported(folded, network, metadata)
 
 
@@ -109,12 +109,12 @@ def _check(model):
 
 
 def _preprocessing_of(model):
-    """Returns what a model says that it expects, unless its input is another now."""
-    record = getattr(model, "preprocessing", None)
+    """Returns a model's own preprocessing, unless its input has other channels."""
+    preprocessing = getattr(model, "preprocessing", None)
     shape = model.inputs[0].shape
-    if record is None or record.channels == shape[-1]:
-        return record
-    if record.channels == shape[1]:
+    if preprocessing is None or preprocessing.channels == shape[-1]:
+        return preprocessing
+    if preprocessing.channels == shape[1]:
         raise UsageError(
             "Expected a model of data_format='channels_last'. Received: a model of "
             f"images of shape {shape[1:]}"
@@ -123,7 +123,7 @@ def _preprocessing_of(model):
 
 
 def _of_one_tensor(network):
-    """Returns a model of bare tensors, in no dictionary or list."""
+    """Returns a model whose input and output are not in a dictionary or list."""
     if isinstance(network, keras.Sequential) or not all(
         isinstance(tensors, keras.KerasTensor)
         for tensors in (network.input, network.output)
@@ -157,16 +157,15 @@ def _names(model, class_names):
 def as_float32(model: keras.Model) -> keras.Model:
     """Returns the same network with the same weights, computing in float32.
 
-    It is the model itself if that does so already.
-
-    A model that was trained in mixed precision casts between its layers, which
-    exporters refuse or freeze; its weights are float32 all the same.
+    A model that computes in float32 is returned as it is. One that was trained in mixed
+    precision casts between its layers, which exporters refuse or freeze; its weights
+    are float32 anyway.
 
     Args:
         model: A model that Keras can serialize.
 
     Raises:
-        UsageError: If it is of another precision and Keras cannot make it again.
+        UsageError: If it has another precision and Keras cannot rebuild it.
     """
     config = keras.saving.serialize_keras_object(model)
     if set(_dtypes(config)) <= {"float32"}:
@@ -176,14 +175,14 @@ def as_float32(model: keras.Model) -> keras.Model:
         copy_state(model, copy)
     except (TypeError, ValueError) as error:  # a class that is not registered, a lambda
         raise UsageError(
-            "Expected a model that computes in float32, or one that Keras can make "
-            f"again in it. Received: {model.name!r} ({str(error).splitlines()[0]})"
+            "Expected a model that computes in float32, or one that Keras can rebuild "
+            f"from its config. Received: {model.name!r} ({str(error).splitlines()[0]})"
         ) from error
     return copy
 
 
 def _dtypes(config):
-    """Gives the names of all dtype policies in a serialized object."""
+    """Yields the names of all dtype policies in a serialized object."""
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             yield config["config"]["name"]
@@ -224,8 +223,8 @@ def _with_input_size(network: keras.Model, size: tuple[int, int]) -> keras.Model
     least = _least_size(network)
     if min(size) < least:
         raise UsageError(
-            f"Expected an input_size of at least {least}, which {network.name!r} "
-            f"needs. Received: input_size={size}"
+            f"Expected an input_size of at least {least} for {network.name!r}. "
+            f"Received: input_size={size}"
         )
     graph = Graph(network)
     (name,) = (
@@ -238,13 +237,13 @@ def _with_input_size(network: keras.Model, size: tuple[int, int]) -> keras.Model
         return graph.build()
     except ValueError as error:
         raise UsageError(
-            f"Expected an input_size that {network.name!r} can take. "
+            f"Expected an input_size that {network.name!r} accepts. "
             f"Received: input_size={size} ({_reason(error)})"
         ) from error
 
 
 def _reason(error) -> str:
-    """Returns the first line of an error that tells more than which layer raised it."""
+    """Returns the first line of an error that is not the name of a layer."""
     lines = re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()
     return next(
         (line for line in lines if line and not line.startswith("Exception enc")),
@@ -253,7 +252,7 @@ def _reason(error) -> str:
 
 
 def _least_size(network) -> int:
-    """Returns the least height and width that a network of ours takes."""
+    """Returns the least height and width that a network of this package takes."""
     if not isinstance(network, ImageModel) or network.name not in list_models():
         return 1
     return lookup(network.name).spec.min_size
@@ -268,24 +267,24 @@ def inference_form(model: keras.Model) -> keras.Model:
     try:
         return fold(model)
     except ValueError:
-        # A subclass whose config says nothing of its graph, layers that share a
-        # weight, or a model inside that Keras cannot make again: exported as it is.
+        # A subclass whose config does not contain its graph, layers that share a
+        # weight, or an inner model that Keras cannot rebuild: exported as it is.
         return model
 
 
-def with_preprocessing(model: keras.Model, record: Preprocessing) -> keras.Model:
+def with_preprocessing(model: keras.Model, preprocessing: Preprocessing) -> keras.Model:
     """Returns a model of pixels in 0..255, which normalizes them before `model`.
 
     Args:
         model: A model of normalized images.
-        record: What it expects.
+        preprocessing: What it expects.
     """
     (shape,) = [tensor.shape for tensor in model.inputs]
     pixels = keras.Input(shape[1:], name="pixels")
     normalize = keras.layers.Rescaling(
-        record.scale.tolist(),
-        record.offset.tolist(),
-        dtype="float32",  # whatever Keras makes layers of now
+        preprocessing.scale.tolist(),
+        preprocessing.offset.tolist(),
+        dtype="float32",  # whatever the default precision of Keras is
         name="normalize",
     )
     return keras.Model(pixels, model(normalize(pixels)), name=f"{model.name}_of_pixels")

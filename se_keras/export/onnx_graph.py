@@ -1,4 +1,4 @@
-"""What tf2onnx leaves in a graph that ONNX can do without."""
+"""Simplification of the graphs that tf2onnx writes."""
 
 import collections
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def unknown_operations(model) -> list[str]:
-    """Returns the names of operations that ONNX has not, sorted.
+    """Returns the sorted names of operations that ONNX does not have.
 
     Args:
         model: An `onnx.ModelProto`.
@@ -18,10 +18,10 @@ def unknown_operations(model) -> list[str]:
 
 
 def simplify(model) -> None:
-    """Takes out nodes that cost time and change nothing; the answers stay.
+    """Removes nodes that take time and do not change the outputs.
 
     Args:
-        model: An `onnx.ModelProto`, which is changed.
+        model: An `onnx.ModelProto`, which is changed in place.
     """
     import onnx
 
@@ -30,7 +30,7 @@ def simplify(model) -> None:
         for node in model.graph.node
         for attribute in node.attribute
     ):
-        return  # a branch or a loop may take any tensor by its name
+        return  # a branch or a loop may use any tensor by its name
     _remove_reshapes(model)
     _merge_padding(model)
     used = {name for node in model.graph.node for name in node.input}
@@ -39,7 +39,7 @@ def simplify(model) -> None:
 
 
 def _remove_reshapes(model):
-    """Removes nodes that leave a shape as it is; tf2onnx turns gates with them."""
+    """Removes reshapes to the same shape, which tf2onnx puts around gates."""
     import onnx
 
     known = onnx.shape_inference.infer_shapes(model).graph
@@ -64,9 +64,9 @@ def _remove_reshapes(model):
 
 
 def _is_shape(target, shape) -> bool:
-    """Returns whether the argument of a reshape is the shape that there is.
+    """Returns whether the target of a reshape is the shape of its input.
 
-    Unknown sizes of a shape are 0. The batch may be unknown; it is what is left.
+    Unknown sizes of a shape are 0. The size of the batch may be unknown.
     """
     return (
         target is not None
@@ -79,10 +79,10 @@ def _is_shape(target, shape) -> bool:
 
 
 def _merge_padding(model):
-    """Makes zeros around a rectified image the padding of the maximum behind them.
+    """Makes padding with zeros after a ReLU a part of the max-pooling that follows.
 
-    A node for them alone costs a pass over the largest image of the network; in ONNX,
-    unlike in TensorFlow, a pool has a margin of its own.
+    A node for the padding alone takes a pass over the largest feature map of the
+    network. In ONNX, unlike in TensorFlow, pooling has an argument for its padding.
     """
     import onnx
 
@@ -102,14 +102,14 @@ def _merge_padding(model):
             or not _pads_with_zeros(pad, constants)
         ):
             continue
-        margin = constants[pad.input[1]].reshape(2, -1)
+        amounts = constants[pad.input[1]].reshape(2, -1)
         attributes = _attributes(pool)
         automatic = attributes.get("auto_pad", b"NOTSET")
-        if margin[:, :2].any() or automatic not in (b"NOTSET", b"VALID"):
+        if amounts[:, :2].any() or automatic not in (b"NOTSET", b"VALID"):
             continue
-        pads = np.add(attributes.get("pads", 0), margin[:, 2:].ravel())
+        pads = np.add(attributes.get("pads", 0), amounts[:, 2:].ravel())
         if (pads.reshape(2, -1) >= attributes["kernel_shape"]).any():
-            continue  # ONNX has no pool of the margin alone
+            continue  # in ONNX no window of a pool may have padding only
         kept = [a for a in pool.attribute if a.name not in ("auto_pad", "pads")]
         pads = onnx.helper.make_attribute("pads", pads.tolist())
         _replace(pool.attribute, [*kept, pads])
@@ -121,7 +121,7 @@ def _merge_padding(model):
 
 
 def _pads_with_zeros(pad, constants) -> bool:
-    """Returns whether a node puts a known margin of zeros around all axes."""
+    """Returns whether a node pads by known amounts, with zeros."""
     _, amounts, value, axes = [*pad.input, "", "", ""][:4]
     return (
         _attributes(pad).get("mode", b"constant") == b"constant"
@@ -149,7 +149,7 @@ def _constants(model) -> dict:
 
 
 def _replace(field, values):
-    """Gives a repeated field other values."""
+    """Replaces the values of a repeated field."""
     values = list(values)
     del field[:]
     field.extend(values)

@@ -1,4 +1,4 @@
-"""TFLite with fewer bits: float16, dynamic range, and int8 in all of the network."""
+"""TFLite in fewer bits: float16, dynamic range, and int8 in all of the network."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 BUILT_IN = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
 _SMALLER = {"optimizations": [tf.lite.Optimize.DEFAULT]}
 
-# What `tf.lite.TFLiteConverter` is told, by what stands for the weights.
+# Settings of `tf.lite.TFLiteConverter` by quantization.
 CONVERTER_SETTINGS = {
     None: {"target_spec": BUILT_IN},
     "float16": {
@@ -30,11 +30,11 @@ CONVERTER_SETTINGS = {
     },
 }
 
-# Operations whose accumulator holds products of an activation and a weight.
+# Operations whose accumulator holds products of activations and weights.
 _PRODUCTS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
-# What a network of pixels begins with: the normalization.
+# Operations of the normalization that a network of pixels begins with.
 _ELEMENTWISE = {"ADD", "MUL", "SUB"}
-# What a classifier ends with.
+# Operations that a classifier ends with.
 _PROBABILITIES = {"LOGISTIC", "SOFTMAX"}
 
 
@@ -42,10 +42,10 @@ def calibrate(write: Callable, images: np.ndarray, pixels: bool) -> bytes:
     """Returns a float32 TFLite model that holds the range of each activation.
 
     Args:
-        write: Writes the model to a path; takes settings of the converter.
-        images: What the ranges are taken from, `(n, height, width, channels)`.
-        pixels: Whether the model takes pixels. Then the range of its input is 0..255,
-            whatever the images have.
+        write: What `writers.tflite_writer` returns.
+        images: Images from which the ranges are taken, `(n, height, width, channels)`.
+        pixels: Whether the model takes pixels. The range of its input is then 0..255,
+            whatever that of the images is.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "calibrated.tflite"
@@ -63,15 +63,15 @@ def calibrate(write: Callable, images: np.ndarray, pixels: bool) -> bytes:
 
 
 def to_int8(calibrated: bytes, **settings) -> bytes:
-    """Returns an int8 model with uint8 images and float32 scores.
+    """Returns an int8 model with uint8 images as input and float32 scores as output.
 
-    The normalization of the pixels and the softmax stay in float32: they are a few
-    operations of a few numbers, rounding hurts most there, and XNNPACK has no int8
-    softmax and no conversion of uint8 to int8, so that it takes the whole graph.
+    The normalization of the pixels and the softmax stay in float32. They take little
+    time and are the most sensitive to rounding, and XNNPACK, which has no int8 softmax
+    and no conversion of uint8 to int8, then runs the whole graph.
 
     Args:
         calibrated: What `calibrate` returned.
-        settings: More arguments of `mlir_quantize`.
+        **settings: More arguments of `mlir_quantize`.
     """
     return bytes(
         convert.mlir_quantize(
@@ -87,10 +87,10 @@ def errors(calibrated: bytes, images: np.ndarray) -> list[dict]:
 
     Args:
         calibrated: What `calibrate` returned.
-        images: What the operations are run on.
+        images: Images that the operations are run on, `(n, height, width, channels)`.
     """
     with warnings.catch_warnings():
-        # It uses the interpreter that TensorFlow still has and calls deprecated.
+        # It uses TensorFlow's own interpreter, which is deprecated.
         warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter.*")
         debugger = tf.lite.experimental.QuantizationDebugger(
             quant_debug_model_content=to_int8(
@@ -139,9 +139,9 @@ def _float_nodes(calibrated) -> list[str]:
 def _widen_dead_ranges(model, graph):
     """Gives activations that were 0 on all calibration images a usable range.
 
-    A narrow gate can have hidden units that none of the images opens. Their range is
+    A narrow gate can have hidden units that are 0 for all of the images. Their range is
     empty, the scale then 1e-8, and XNNPACK refuses the model. A step of the activation
-    that is as large as a step of the accumulator loses nothing.
+    that is as large as a step of the accumulator loses no precision.
     """
     for operation in graph.operators:
         if _name(model, operation) not in _PRODUCTS:

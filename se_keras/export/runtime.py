@@ -1,4 +1,7 @@
-"""Running exported models."""
+"""Running exported models.
+
+TensorFlow and the other runtimes are imported by the function that needs them.
+"""
 
 import importlib
 import os
@@ -7,8 +10,8 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-import tensorflow as tf
 
+from se_keras.backend import require_tensorflow
 from se_keras.errors import UsageError
 
 OPENVINO_FILE = "model.xml"
@@ -30,6 +33,9 @@ def require(*packages: str) -> None:
 
 def run_saved_model(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
     """Returns a callable of a batch of images that runs a SavedModel."""
+    require_tensorflow("SavedModel")
+    import tensorflow as tf
+
     loaded = tf.saved_model.load(str(path))
     return lambda images: loaded.serve(tf.constant(images, tf.float32)).numpy()
 
@@ -59,7 +65,12 @@ def run_tflite(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def describe_tflite(path: pathlib.Path) -> dict[str, int]:
-    """Returns how many operations a TFLite file has, and how many XNNPACK leaves."""
+    """Returns how many operations a TFLite file has, and how many XNNPACK leaves out.
+
+    Returns:
+        `operations`, and `outside_xnnpack`: how many of them TensorFlow Lite's plain
+        kernels run.
+    """
     interpreter = _interpreter(path)
     interpreter.allocate_tensors()
     # There is no public way to ask; the names are those of `tf.lite.experimental`'s
@@ -85,6 +96,9 @@ def describe_tflite(path: pathlib.Path) -> dict[str, int]:
 
 
 def _interpreter(path):
+    require_tensorflow("TFLite")
+    import tensorflow as tf
+
     with warnings.catch_warnings():
         # Its successor, ai_edge_litert, is no dependency of tensorflow.
         warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter.*")
@@ -120,7 +134,7 @@ def _one_by_one(run):
 
 
 def run_openvino(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns a callable of a batch of images that runs an OpenVINO folder."""
+    """Returns a callable of a batch of images that runs an OpenVINO directory."""
     import openvino
 
     # Else it computes in bfloat16 on processors that have it.

@@ -1,17 +1,18 @@
-"""Changes of TensorFlow's graphs that leave the outputs as they are."""
+"""Changes of TensorFlow's graphs that do not change the outputs."""
 
 import tensorflow as tf
 
 
 def gates_first(graph: tf.compat.v1.GraphDef) -> int:
-    """Has a convolution wait for the gate of its output, if both take one tensor.
+    """Makes a convolution wait for the gate of its output, if both have one input.
 
-    `fold` makes gates of what the last convolution of a block takes. TensorFlow runs
-    the two at once: the small operations of the gate then wait for a thread inside
-    their kernels, and the multiplication for them when the convolution has long ended.
+    After `fold`, a gate is computed from the input of the last convolution of its
+    block. TensorFlow runs the two at once: the small operations of the gate then wait
+    for a thread in their kernels, and the multiplication waits for them long after the
+    convolution has ended.
 
     Args:
-        graph: A graph, which is changed.
+        graph: A graph, which is changed in place.
 
     Returns:
         How many convolutions wait.
@@ -29,8 +30,8 @@ def gates_first(graph: tf.compat.v1.GraphDef) -> int:
                 or not _is_gate(nodes, gate, convolution)
             ):
                 continue
-            # Not an edge to the convolution itself: TensorFlow would not make bias and
-            # rectifier part of it.
+            # Not an edge to the convolution itself: TensorFlow would not fuse the bias
+            # and the ReLU with it.
             wait = graph.node.add(name=f"{convolution.name}/wait", op="Identity")
             nodes[wait.name] = wait
             wait.attr["T"].CopyFrom(convolution.attr["T"])
@@ -41,7 +42,7 @@ def gates_first(graph: tf.compat.v1.GraphDef) -> int:
 
 
 def _is_gate(nodes, tensor, convolution):
-    """Whether a tensor comes of a mean of what a convolution takes, and not of it."""
+    """Returns whether a tensor depends on a mean of a convolution's input only."""
     source = convolution.input[0]
     queue, seen, has_mean = [tensor], {source}, False
     while queue:

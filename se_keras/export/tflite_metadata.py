@@ -1,4 +1,4 @@
-"""TFLite metadata: what Android's and MediaPipe's tools read in a model file."""
+"""TFLite metadata, which the tools of Android and MediaPipe read in a model file."""
 
 import pathlib
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from se_keras.export.metadata import Metadata
 
 LABELS_NAME = "labels.txt"
 
-# Slots of the fields that are used here; a schema never moves one. The model's are from
-# tensorflow/lite/schema/schema.fbs, version 3, the record's from
+# Slots of the fields that are used here; a schema never moves one. Those of the model
+# are from tensorflow/lite/schema/schema.fbs, version 3, those of the metadata from
 # mediapipe/tasks/metadata/metadata_schema.fbs, version 1.5.0.
 VERSION, SUBGRAPHS, BUFFERS, METADATA = 0, 2, 4, 6
 SLOTS = {
@@ -46,15 +46,15 @@ UNKNOWN = 0
 COLOR_SPACES = {1: 2, 3: 1}  # by the number of channels: grayscale, RGB
 FLOAT32 = 0
 
-MODEL_IDENTIFIER, RECORD_IDENTIFIER = b"TFL3", b"M001"
+MODEL_IDENTIFIER, METADATA_IDENTIFIER = b"TFL3", b"M001"
 ENTRY_NAME = "TFLITE_METADATA"
 # All fields above are in the first version of the schema.
 MIN_PARSER_VERSION = "1.0.0"
-# The largest that the schema asks for: what is in front of a model is a multiple.
+# The largest of the schema: the size of what is before a model is a multiple of it.
 ALIGNMENT = 16
 
 
-class _Record(NamedTuple):
+class _Table(NamedTuple):
     """A table of a flatbuffer: its fields by name, the absent ones `None`."""
 
     table: str
@@ -62,24 +62,24 @@ class _Record(NamedTuple):
 
 
 def write_tflite_metadata(path: pathlib.Path, metadata: Metadata) -> None:
-    """Puts TFLite's own metadata into a model file, as the converter wrote it.
+    """Adds TFLite's own metadata to a model file that the converter wrote.
 
-    The record tells the color space, the normalization and where the class names are:
-    in `labels.txt`, which belongs into a zip archive behind the model. MediaPipe's
+    They state the color space, the normalization and the file of the class names:
+    `labels.txt`, which is stored in a zip archive after the model. MediaPipe's
     convention for the normalization is `(pixel - mean) / std` with pixels in 0..255,
     and one number for all channels. A model of normalized images whose channels differ
     therefore gets no normalization options, and MediaPipe refuses it. In a quantized
-    one it would take the pixels for the integers of normalized values; such a model is
-    not said to be of colors, for which MediaPipe refuses it too.
+    one, MediaPipe would take the pixels for the integers of normalized values; such a
+    model gets no color space, for which MediaPipe refuses it, too.
 
-    The converter's bytes stay as they are: flatbuffers are addressed by distances, and
-    so a new root with the old tables and one more goes in front of them. A model whose
-    weights are outside its flatbuffer, addressed from the start of the file, as they
-    are over 2 GiB, gets no record.
+    The bytes of the converter do not change: flatbuffers are addressed by distances, so
+    that a new root with the old tables and one more can be written before them. A model
+    whose weights are outside of its flatbuffer and addressed from the start of the
+    file, as those of over 2 GiB are, gets no metadata.
 
     Args:
         path: A TFLite file of one image.
-        metadata: What the file does.
+        metadata: The metadata.
     """
     model = path.read_bytes()
     root = Table(model, Table(model, 0).Indirect(0))
@@ -89,8 +89,8 @@ def write_tflite_metadata(path: pathlib.Path, metadata: Metadata) -> None:
     ):
         return
     builder = flatbuffers.Builder()
-    record = _record(metadata, *_channels_and_type(root))
-    builder.Finish(_write(builder, record), RECORD_IDENTIFIER)
+    table = _metadata_table(metadata, *_channels_and_type(root))
+    builder.Finish(_write(builder, table), METADATA_IDENTIFIER)
     front = _new_front(root, bytes(builder.Output()))
     with path.open("wb") as file:
         file.write(front)
@@ -98,10 +98,10 @@ def write_tflite_metadata(path: pathlib.Path, metadata: Metadata) -> None:
 
 
 def labels_text(names: Sequence[str]) -> str:
-    """Returns the content of `labels.txt`: the names in their order, one a line.
+    """Returns the content of `labels.txt`: the names in their order, one per line.
 
-    A blank name becomes its number. Readers pass over blank lines, MediaPipe over those
-    at the end, and all names behind them would be those of other classes.
+    A blank name is replaced by its number: readers skip blank lines, MediaPipe those at
+    the end, so that all names after it would be those of other classes.
     """
     lines = [
         name if name.strip() else f"class {index}" for index, name in enumerate(names)
@@ -109,74 +109,81 @@ def labels_text(names: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _record(metadata, channels, type_of_input):
-    # MediaPipe opens a model of four channels that says nothing, and hangs on it.
+def _metadata_table(metadata, channels, type_of_input):
+    # MediaPipe opens a model of four channels without a color space, and hangs on it.
     color_space = COLOR_SPACES.get(channels, UNKNOWN)
     is_normalized = metadata.preprocessing is not None and not metadata.normalizes
     if is_normalized and type_of_input != FLOAT32:
         color_space = UNKNOWN
-    properties = _Record("ImageProperties", {"color_space": color_space})
-    image = _Record(
+    properties = _Table("ImageProperties", {"color_space": color_space})
+    image = _Table(
         "TensorMetadata",
         {
             "name": "image",
-            "description": "What it goes through before is in se_keras.json.",
+            "description": "Its preprocessing is described in se_keras.json.",
             "content": _content(IMAGE_PROPERTIES, properties),
             "process_units": _normalization(metadata),
         },
     )
-    labels = _Record(
+    labels = _Table(
         "AssociatedFile",
         {
             "name": LABELS_NAME,
-            "description": "The name of each class, one a line.",
+            "description": "The name of each class, one per line.",
             "type": TENSOR_AXIS_LABELS,
         },
     )
-    scores = _Record(
+    scores = _Table(
         "TensorMetadata",
         {
-            # MediaPipe reads it without asking whether it is there.
+            # MediaPipe reads it without checking that it is present.
             "name": "scores",
-            "content": _content(FEATURE_PROPERTIES, _Record("FeatureProperties", {})),
+            "content": _content(FEATURE_PROPERTIES, _Table("FeatureProperties", {})),
             "associated_files": [labels] if metadata.class_names else None,
         },
     )
-    graph = _Record(
+    graph = _Table(
         "SubGraphMetadata",
         {"input_tensor_metadata": [image], "output_tensor_metadata": [scores]},
     )
-    return _Record(
+    return _Table(
         "ModelMetadata",
         {"subgraph_metadata": [graph], "min_parser_version": MIN_PARSER_VERSION},
     )
 
 
 def _content(kind, properties):
-    return _Record(
+    return _Table(
         "Content", {"content_properties_type": kind, "content_properties": properties}
     )
 
 
 def _normalization(metadata):
-    """Returns the process units of the input, or `None` if they cannot tell it."""
+    """Returns the process units of the input, or `None` if they cannot state it."""
     if metadata.normalizes:
         mean, std = 0.0, 1.0
     else:
-        record = metadata.preprocessing
-        if record is None or len({*zip(record.mean, record.std, strict=True)}) != 1:
+        preprocessing = metadata.preprocessing
+        if preprocessing is None or not _is_uniform(preprocessing):
             return None
-        mean, std = (255 * float(values[0]) for values in (record.mean, record.std))
-    options = _Record("NormalizationOptions", {"mean": [mean], "std": [std]})
+        mean = 255 * float(preprocessing.mean[0])
+        std = 255 * float(preprocessing.std[0])
+    options = _Table("NormalizationOptions", {"mean": [mean], "std": [std]})
     return [
-        _Record(
+        _Table(
             "ProcessUnit", {"options_type": NORMALIZATION_OPTIONS, "options": options}
         )
     ]
 
 
+def _is_uniform(preprocessing):
+    """Returns whether all channels are normalized by the same numbers."""
+    pairs = zip(preprocessing.mean, preprocessing.std, strict=True)
+    return len({*pairs}) == 1
+
+
 def _write(builder, value):
-    """Writes a record with all that is in it; returns the builder's offset of it."""
+    """Writes a value with all that it contains; returns the builder's offset of it."""
     match value:
         case str():
             return builder.CreateString(value)
@@ -208,15 +215,15 @@ def _vector(builder, offsets):
     return builder.EndVector()
 
 
-def _new_front(root, record):
-    """Returns what makes a model with the record out of the model that follows it.
+def _new_front(root, metadata):
+    """Returns the bytes that, before the bytes of a model, add metadata to it.
 
     A builder counts its offsets from the end of what it writes. That is where the model
     begins, and so minus its position is the offset of a table in it.
     """
     builder = flatbuffers.Builder()
-    builder.Prep(ALIGNMENT, len(record))
-    data = builder.CreateByteVector(record)
+    builder.Prep(ALIGNMENT, len(metadata))
+    data = builder.CreateByteVector(metadata)
     builder.StartObject(len(SLOTS["Buffer"]))
     builder.PrependUOffsetTRelativeSlot(SLOTS["Buffer"]["data"], data, 0)
     buffer = builder.EndObject()

@@ -8,22 +8,26 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-# What may differ, relative to the output of the Keras model, by quantization: the
-# largest difference to the largest output in float32, the root of the mean square to
-# that of the outputs where weights are rounded. A wrong layer differs by about 1.
+from se_keras.export.formats import QUANTIZATIONS
+
+# Largest difference from the Keras model that a float32 export may have, relative to
+# the largest output. A wrong layer differs by about 1. `formats.QUANTIZATIONS` has the
+# limits of the others.
 LARGEST = 1e-4
-ROOT_MEAN_SQUARE = {"float16": 0.02, "dynamic": 0.2, "int8": 0.3}
 RUNS = 10
-BATCH = 32  # images at once; maps of hundreds would fill the memory
+BATCH = 32  # images at once; feature maps of hundreds would fill the memory
 
 
 class VerificationError(RuntimeError):
-    """An exported model computes something else than the Keras model."""
+    """An exported model does not run, or differs from the Keras model.
+
+    Nothing is then at the path of the export.
+    """
 
 
 @contextlib.contextmanager
 def refusals():
-    """Turns what a runtime raises, each its own, into `VerificationError`."""
+    """Turns any exception of a runtime into a `VerificationError`."""
     try:
         yield
     except Exception as error:
@@ -40,9 +44,14 @@ def compare(
 
     Args:
         reference: The Keras model.
-        run: Runs the exported model on a batch.
-        images: What both are shown.
-        quantization: How the exported model was quantized.
+        run: Runs the exported model on a batch of images.
+        images: Inputs of both models, `(n, height, width, channels)`, float32.
+        quantization: How the exported model was quantized, a name in `QUANTIZATIONS`,
+            or `None`.
+
+    Returns:
+        `images`, `largest_difference`, `rms_difference`, `top1_agreement` and
+        `milliseconds`; see `export.saved_model`.
 
     Raises:
         VerificationError: If it does not run, or differs by more than rounding
@@ -58,19 +67,20 @@ def compare(
     received = np.concatenate(parts)
     if received.shape != expected.shape:
         raise VerificationError(
-            f"The exported model returns {received.shape}, the Keras model "
-            f"{expected.shape}, for {len(images)} images"
+            f"Expected outputs of the shape {expected.shape}, as the Keras model has. "
+            f"Received: outputs of the shape {received.shape} for {len(images)} images"
         )
     error = received - expected
     largest = float(np.abs(error).max() / (np.abs(expected).max() or 1.0))
     mean_square = float(np.sqrt(np.mean(error**2) / (np.mean(expected**2) or 1.0)))
-    limit = ROOT_MEAN_SQUARE.get(quantization, LARGEST)
+    limit = QUANTIZATIONS[quantization].largest_error if quantization else LARGEST
     # Not `>`: a NaN must not pass.
     if not (mean_square if quantization else largest) <= limit:
         raise VerificationError(
-            f"The exported model differs from the Keras model by {largest:.1e} of the "
-            f"largest output (root mean square {mean_square:.1e}) on {len(images)} "
-            f"images; expected at most {limit}"
+            f"Expected a difference from the Keras model of at most {limit}, relative "
+            f"to {'the root mean square of its' if quantization else 'its largest'} "
+            f"output. Received: {largest:.1e} of the largest output (root mean square "
+            f"{mean_square:.1e}) on {len(images)} images"
         )
     return {
         "images": len(images),

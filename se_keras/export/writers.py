@@ -1,4 +1,7 @@
-"""One function for each format, which writes a network in its inference form."""
+"""The functions that write a network in its inference form, one for each format.
+
+Only the TensorFlow backend of Keras has them.
+"""
 
 import contextlib
 import pathlib
@@ -13,13 +16,16 @@ from se_keras.errors import UsageError
 from se_keras.export import onnx_graph, quantize, runtime, tensorflow_graph
 from se_keras.export.metadata import Metadata
 
+# Bytes of weights below which a SavedModel is frozen by default.
+FROZEN_BYTES = 2**27
+
 
 @contextlib.contextmanager
 def _inlined():
-    """Has functions of TensorFlow that a model calls become part of its graph.
+    """Makes TensorFlow functions that a model calls part of its graph.
 
-    Keras has XLA compile grouped convolutions, in a function that no converter to ONNX
-    knows; only their gradient needs it.
+    Keras compiles grouped convolutions with XLA, in a function that no converter to
+    ONNX knows; only their gradient needs it.
     """
     before = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(True)
@@ -29,20 +35,16 @@ def _inlined():
         tf.config.run_functions_eagerly(before)
 
 
-# Bytes of weights up to which a SavedModel is frozen unless it is said otherwise.
-FROZEN_BYTES = 2**27
-
-
 def write_saved_model(
     network: keras.Model,
     path: pathlib.Path,
     metadata: Metadata,
     frozen: bool | None = None,
 ) -> None:
-    """Writes a SavedModel whose weights are constants, in the graph or beside it.
+    """Writes a SavedModel whose weights are constants, inside or outside of the graph.
 
-    TensorFlow's kernels bring the weights of a convolution into their own layout once
-    if they are nodes of the graph, and for each image anew if they are arguments of a
+    TensorFlow's kernels convert the weights of a convolution to their own layout once
+    if they are nodes of the graph, and for each image if they are arguments of a
     function, as variables and constants from outside are. But TensorFlow keeps more
     than ten copies of a graph.
     """
@@ -75,7 +77,7 @@ def write_saved_model(
 
 
 def _gates_first(serve):
-    """Returns a function of images with another order of operations."""
+    """Returns the function of images, in which convolutions wait for their gates."""
     traced = serve.get_concrete_function()
     graph = traced.graph.as_graph_def()
     if traced.captured_inputs or not tensorflow_graph.gates_first(graph):
@@ -90,17 +92,19 @@ def _gates_first(serve):
 
 
 def _of_encoded_images(serve, metadata):
-    """Returns a function of encoded images, which names the best class first."""
-    record = metadata.preprocessing
-    pixels = tf.TensorSpec((*record.size, record.channels), tf.float32)
+    """Returns a function of encoded images, which returns the best class first."""
+    preprocessing = metadata.preprocessing
+    pixels = tf.TensorSpec((*preprocessing.size, preprocessing.channels), tf.float32)
 
     def classify(encoded_images):
         images = tf.map_fn(
-            lambda encoded: center_crop(encoded, record),
+            lambda encoded: center_crop(encoded, preprocessing),
             encoded_images,
             fn_output_signature=pixels,
         )
-        scores = serve(images if metadata.normalizes else record.normalize(images))
+        if not metadata.normalizes:
+            images = preprocessing.normalize(images)
+        scores = serve(images)
         order = tf.argsort(scores, direction="DESCENDING", stable=True)
         names = metadata.class_names or map(str, range(scores.shape[-1]))
         return {
@@ -129,7 +133,16 @@ def write_tflite(
 
 
 def tflite_writer(network: keras.Model, batch: int | None = 1) -> Callable:
-    """Returns a callable of a path and settings of TensorFlow's converter."""
+    """Returns a function that writes a network as TFLite.
+
+    Args:
+        network: A model of one image.
+        batch: Size of the batches; `None` for any.
+
+    Returns:
+        A callable of a path and, as keyword arguments, the settings of
+        `tf.lite.TFLiteConverter`.
+    """
     signature = [_signature(network, batch)]
 
     def write(path, **settings):
@@ -156,7 +169,7 @@ def tflite_writer(network: keras.Model, batch: int | None = 1) -> Callable:
 def _operations_without(error) -> str:
     """Returns the names of the operations that the converter has no form for.
 
-    Where it tells none, what it says.
+    If its message has none, the reason in the message.
     """
     found = re.findall(r"tf\.([A-Z]\w+)", str(error))
     reason = re.search(r"'tfl\.\w+' op .*", str(error)) or re.match(".*", str(error))
@@ -173,7 +186,7 @@ def write_onnx(
     import onnx
 
     signature = _signature(network, None if dynamic_batch else 1)
-    # Keras does not tell this exporter that layers are in inference.
+    # Keras does not pass `training=False` to this exporter.
     image = keras.Input(network.inputs[0].shape[1:], name=network.inputs[0].name)
     network = keras.Model(image, network(image, training=False), name=network.name)
     with _inlined():
@@ -197,9 +210,9 @@ def write_openvino(
     metadata: Metadata,
     dynamic_batch: bool = True,
 ) -> None:
-    """Writes a folder with OpenVINO's two files, by way of ONNX.
+    """Writes a directory with OpenVINO's two files, converted from ONNX.
 
-    Keras's own exporter leaves the margin of the stem's pool to a slow kernel.
+    Keras's own exporter leaves the padding of the stem's pool to a slow kernel.
     """
     import openvino
 
@@ -212,7 +225,7 @@ def write_openvino(
 
 
 def _signature(network, batch=None) -> keras.InputSpec:
-    """Returns what an exported network takes."""
+    """Returns the input signature of an exported network."""
     (tensor,) = network.inputs
     return keras.InputSpec(
         shape=(batch, *tensor.shape[1:]), dtype="float32", name=tensor.name

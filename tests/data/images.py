@@ -29,12 +29,14 @@ def decode(encoded: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(encoded)))
 
 
-def pillow_center_crop(pixels, record):
+def pillow_center_crop(pixels, preprocessing):
     """Resizes the short side, keeps the aspect, crops the center."""
-    (height, width), (size, _) = pixels.shape[:2], record.size
-    short = math.floor(size / record.crop)
+    (height, width), (size, _) = pixels.shape[:2], preprocessing.size
+    short = math.floor(size / preprocessing.crop)
     longer = short * max(height, width) // min(height, width)
     resized = (longer, short) if height <= width else (short, longer)
-    image = Image.fromarray(pixels).resize(resized, FILTERS[record.interpolation])
+    image = Image.fromarray(pixels).resize(
+        resized, FILTERS[preprocessing.interpolation]
+    )
     left, top = ((side - size) // 2 for side in resized)
     return np.asarray(image.crop((left, top, left + size, top + size)), "float32")

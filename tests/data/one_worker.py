@@ -27,14 +27,14 @@ def main(data_dir, file, mixing):
     )
     tf.random.set_seed(0)
     source = open_source("digits", data_dir)
-    record = Preprocessing((8, 8), 1.0, mean=(0.0,), std=(1 / 255,))
+    preprocessing = Preprocessing((8, 8), 1.0, mean=(0.0,), std=(1 / 255,))
     mixed = mixing == "mixed"
     config = Augmentation(mixup=0.2, cutmix=1.0) if mixed else Augmentation()
     data = {
         "train": training_batches(
-            source, record, config, batch_size=64, seed=0, epoch=3, first_step=5
+            source, preprocessing, config, batch_size=64, seed=0, epoch=3, first_step=5
         ),
-        "evaluation": evaluation_batches(source, record, batch_size=64),
+        "evaluation": evaluation_batches(source, preprocessing, batch_size=64),
     }
     arrays = {}
     for name, batches in data.items():

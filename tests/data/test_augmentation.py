@@ -7,16 +7,16 @@ from se_keras.data.augmentation import augment, draw_hole, erase
 from se_keras.models import Preprocessing
 from tests.data.images import encode
 
-GREY = {"mean": (0.0,), "std": (1.0,)}
+GRAY = {"mean": (0.0,), "std": (1.0,)}
 
 
-def draw(pixels, config, record, count, seed=0, reverse=False):
+def draw(pixels, config, preprocessing, count, seed=0, reverse=False):
     """Returns an image augmented with `count` seeds, drawn in some order."""
     encoded = tf.constant(encode(pixels))
 
     def sample(index):
         image_seed = tf.random.experimental.stateless_fold_in([seed, 0], index)
-        return augment(encoded, image_seed, config, record)
+        return augment(encoded, image_seed, config, preprocessing)
 
     indices = np.arange(count)[:: -1 if reverse else 1]
     dataset = tf.data.Dataset.from_tensor_slices(indices)
@@ -26,9 +26,9 @@ def draw(pixels, config, record, count, seed=0, reverse=False):
 
 def test_a_seed_gives_one_image():
     pixels = np.random.default_rng(0).integers(0, 256, (9, 9, 3), "uint8")
-    record = Preprocessing((8, 8), 1.0)
+    preprocessing = Preprocessing((8, 8), 1.0)
     first, again, other = (
-        draw(pixels, Augmentation(), record, 8, seed, reverse)
+        draw(pixels, Augmentation(), preprocessing, 8, seed, reverse)
         for seed, reverse in ((0, False), (0, True), (1, False))
     )
     np.testing.assert_array_equal(first, again)
@@ -41,8 +41,8 @@ def test_padded_crops_are_shifts(flip):
     pixels = np.random.default_rng(0).integers(1, 256, (7, 6, 1), "uint8")
     padding, count = 1, 400
     config = Augmentation(crop="padded", padding=padding, flip=flip)
-    record = Preprocessing((7, 6), 1.0, **GREY)
-    drawn = draw(np.repeat(pixels, 3, -1), config, record, count)
+    preprocessing = Preprocessing((7, 6), 1.0, **GRAY)
+    drawn = draw(np.repeat(pixels, 3, -1), config, preprocessing, count)
 
     padded = np.pad(pixels.astype("float32"), ((padding,) * 2, (padding,) * 2, (0, 0)))
     shifts = {
@@ -62,7 +62,7 @@ def test_padded_crops_are_shifts(flip):
 def test_padded_crop_resizes_first():
     pixels = np.full((5, 11, 3), 7, "uint8")
     config = Augmentation(crop="padded", padding=0)
-    (image,) = draw(pixels, config, Preprocessing((4, 4), 1.0, **GREY), 1)
+    (image,) = draw(pixels, config, Preprocessing((4, 4), 1.0, **GRAY), 1)
     np.testing.assert_array_equal(image, np.full((4, 4, 1), 7.0))
 
 
@@ -117,7 +117,7 @@ def test_unknown_crop():
         ("erasing", 1.5),
         ("mixup", -0.1),
         ("cutmix", -0.1),
-        ("cutmix_share", 2.0),
+        ("cutmix_fraction", 2.0),
         ("repeats", 0),
     ],
 )
@@ -159,10 +159,10 @@ def test_rotation_is_in_range():
 
 
 def test_erasing():
-    record = Preprocessing((30, 40))
+    preprocessing = Preprocessing((30, 40))
     config = Augmentation(erasing=0.25)
     seeds = tf.data.Dataset.range(1000).map(lambda number: tf.stack([1, number]))
-    holes = seeds.map(lambda seed: draw_hole(seed, config, record)).batch(1000)
+    holes = seeds.map(lambda seed: draw_hole(seed, config, preprocessing)).batch(1000)
     images = erase(tf.ones((1000, 30, 40, 2)), next(iter(holes))).numpy()
     assert set(np.unique(images)) == {0, 1}
     assert (images[..., 0] == images[..., 1]).all()

@@ -20,7 +20,7 @@ from se_keras.models import Preprocessing
 from tests.data.images import encode, photo
 
 COUNT = 12
-RECORD = Preprocessing((8, 8), 1.0, mean=(0.0,) * 3, std=(1 / 255,) * 3)
+PREPROCESSING = Preprocessing((8, 8), 1.0, mean=(0.0,) * 3, std=(1 / 255,) * 3)
 UNTOUCHED = Augmentation(crop="padded", padding=0, flip=False)
 JPEG = encode(photo(60, 90), "jpeg")
 DAMAGED = {
@@ -56,7 +56,13 @@ def damage(folder, split, *numbers, content=None):
 def training(folder, batch_size=4, augmentation=UNTOUCHED, **options):
     source = open_source(f"folder:{folder}")
     return training_batches(
-        source, RECORD, augmentation, batch_size=batch_size, seed=0, epoch=0, **options
+        source,
+        PREPROCESSING,
+        augmentation,
+        batch_size=batch_size,
+        seed=0,
+        epoch=0,
+        **options,
     )
 
 
@@ -85,7 +91,7 @@ def test_fail_names_the_file(kind, augmentation, folder):
 def test_fail_names_more_than_one(folder):
     source = open_source(f"folder:{folder}")
     paths = damage(folder, "val", *range(6))
-    batches = evaluation_batches(source, RECORD, batch_size=5)
+    batches = evaluation_batches(source, PREPROCESSING, batch_size=5)
     with (
         pytest.raises(UsageError, match="and perhaps more") as failure,
         naming_bad_images(source),
@@ -118,7 +124,9 @@ def test_fail_names_the_record_of_tfds(tmp_path):
         for encoded, _, name in source.named_records("train").as_numpy_iterator()
         if encoded == b"no image"
     ]
-    batches = training_batches(source, RECORD, UNTOUCHED, batch_size=3, seed=0, epoch=0)
+    batches = training_batches(
+        source, PREPROCESSING, UNTOUCHED, batch_size=3, seed=0, epoch=0
+    )
     with pytest.raises(UsageError, match=f"in broken: {names[0]}$"):  # noqa: SIM117
         with naming_bad_images(source):
             list(batches)
@@ -184,7 +192,7 @@ def test_skip_in_evaluation_gives_no_weight(folder):
     paths = damage(folder, "val", *lost)
     bad = BadImages()
     batches = evaluation_batches(
-        source, RECORD, batch_size=5, on_bad_image="skip", bad_images=bad
+        source, PREPROCESSING, batch_size=5, on_bad_image="skip", bad_images=bad
     )
     images, labels, weights = (
         np.concatenate(part) for part in zip(*batches, strict=True)
@@ -219,8 +227,8 @@ def test_labels_that_are_no_class(folder):
     source = _OtherLabels(open_source(f"folder:{folder}"))
     options = {"batch_size": 4, "seed": 0, "epoch": 0}
     for batches in (
-        training_batches(source, RECORD, UNTOUCHED, **options),
-        evaluation_batches(source, RECORD, batch_size=4),
+        training_batches(source, PREPROCESSING, UNTOUCHED, **options),
+        evaluation_batches(source, PREPROCESSING, batch_size=4),
     ):
         message = r"Received: .*/b/(03|07|11)\.png with the label 1$"
         with pytest.raises(UsageError, match=message):  # noqa: SIM117
@@ -228,7 +236,7 @@ def test_labels_that_are_no_class(folder):
                 list(batches)
     bad = BadImages()
     skipping = training_batches(
-        source, RECORD, UNTOUCHED, **options, on_bad_image="skip", bad_images=bad
+        source, PREPROCESSING, UNTOUCHED, **options, on_bad_image="skip", bad_images=bad
     )
     assert {int(label) for _, labels in skipping for label in labels} == {0}
     assert len(bad) == 3
@@ -241,4 +249,11 @@ def test_unknown_policy(make, folder):
     options = {"seed": 0, "epoch": 0} if make is training_batches else {}
     message = "on_bad_image to be one of fail, skip. Received: 'ignore'"
     with pytest.raises(UsageError, match=message):
-        make(source, RECORD, *arguments, batch_size=4, on_bad_image="ignore", **options)
+        make(
+            source,
+            PREPROCESSING,
+            *arguments,
+            batch_size=4,
+            on_bad_image="ignore",
+            **options,
+        )

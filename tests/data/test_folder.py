@@ -135,13 +135,13 @@ def test_training(tmp_path):
         ),
         (
             ["train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg"],
-            "where validation has none of 'b'",
+            "where validation has no images of 'b'",
         ),
         (
             ["train/a/1.jpg", "val/b/1.jpg", "val/a/1.jpg"],
-            "where train has none of 'b'",
+            "where train has no images of 'b'",
         ),
-        (["a/1.jpg", "b/1.jpg"], "where (train|validation) has none of 'a', 'b'"),
+        (["a/1.jpg", "b/1.jpg"], "where (train|validation) has no images of 'a', 'b'"),
     ],
 )
 def test_folders_that_are_no_use(files, message, tmp_path):

@@ -25,12 +25,12 @@ from tests.data.images import FILTERS, decode, encode, photo, pillow_center_crop
     ],
 )
 def test_center_crop_is_that_of_pillow(stored, size, share, interpolation):
-    record = Preprocessing((size, size), share, interpolation)
+    preprocessing = Preprocessing((size, size), share, interpolation)
     for name in ("china", "flower"):
         pixels = photo(*stored, name)
-        actual = center_crop(tf.constant(encode(pixels)), record)
+        actual = center_crop(tf.constant(encode(pixels)), preprocessing)
         assert actual.dtype == "float32"
-        difference = np.abs(actual - pillow_center_crop(pixels, record))
+        difference = np.abs(actual - pillow_center_crop(pixels, preprocessing))
         # Pillow rounds to whole numbers.
         assert difference.mean() < 0.35
         assert difference.max() < (1 if interpolation == "bilinear" else 5)
@@ -38,9 +38,11 @@ def test_center_crop_is_that_of_pillow(stored, size, share, interpolation):
 
 def test_center_crop_of_a_jpeg():
     encoded = encode(photo(427, 640), "jpeg")
-    record = Preprocessing()
-    expected = pillow_center_crop(decode(encoded), record)
-    assert np.abs(center_crop(tf.constant(encoded), record) - expected).mean() < 1.5
+    preprocessing = Preprocessing()
+    expected = pillow_center_crop(decode(encoded), preprocessing)
+    assert (
+        np.abs(center_crop(tf.constant(encoded), preprocessing) - expected).mean() < 1.5
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,8 +61,8 @@ def test_center_crop_of_another_aspect(size, stored, resized):
 def test_bicubic_stays_in_range():
     squares = 255 * (np.indices((12, 12, 3)) // 2).sum(0).astype("uint8") % 2 * 255
     pixels = np.where(squares > 0, 255, 0).astype("uint8")
-    record = Preprocessing((31, 31), 1.0, "bicubic")
-    actual = center_crop(tf.constant(encode(pixels)), record).numpy()
+    preprocessing = Preprocessing((31, 31), 1.0, "bicubic")
+    actual = center_crop(tf.constant(encode(pixels)), preprocessing).numpy()
     assert actual.min() == 0
     assert actual.max() == 255
 
@@ -84,9 +86,9 @@ def test_bicubic_stays_in_range():
 def test_every_kind_of_file(file_format, mode, channels):
     pixels = photo(24, 24, "flower")
     mean, std = (0.0,) * channels, (1.0,) * channels
-    record = Preprocessing((24, 24), 1.0, mean=mean, std=std)
+    preprocessing = Preprocessing((24, 24), 1.0, mean=mean, std=std)
     encoded = encode(pixels, file_format, mode)
-    actual = center_crop(tf.constant(encoded), record)
+    actual = center_crop(tf.constant(encoded), preprocessing)
     pillow = Image.open(io.BytesIO(encoded)).convert("RGB" if channels == 3 else "L")
     expected = np.asarray(pillow, "float32").reshape(24, 24, channels)
     assert np.abs(actual - expected).mean() < 1.5
@@ -134,12 +136,14 @@ def test_tolerance(file_format, channels):
         np.testing.assert_array_equal(part, np.zeros((1, 1, channels)))
 
 
-@pytest.mark.parametrize("record", [Preprocessing((5, 7)), CIFAR])
-def test_normalize_is_that_of_the_record(record):
-    pixels = np.random.default_rng(0).uniform(0, 255, (4, *record.size, 3))
+@pytest.mark.parametrize("preprocessing", [Preprocessing((5, 7)), CIFAR])
+def test_normalize_is_that_of_preprocessing(preprocessing):
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, *preprocessing.size, 3))
     pixels = pixels.astype("float32")
-    expected = pixels * record.scale + record.offset
-    np.testing.assert_array_equal(normalize(tf.constant(pixels), record), expected)
+    expected = pixels * preprocessing.scale + preprocessing.offset
     np.testing.assert_array_equal(
-        normalize(tf.constant(pixels[0]), record), expected[0]
+        normalize(tf.constant(pixels), preprocessing), expected
+    )
+    np.testing.assert_array_equal(
+        normalize(tf.constant(pixels[0]), preprocessing), expected[0]
     )

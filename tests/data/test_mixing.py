@@ -76,7 +76,7 @@ def test_cutmix():
 
 @pytest.mark.parametrize("share", [0.25, 1.0])
 def test_share_of_cutmix(share):
-    config = Augmentation(mixup=5.0, cutmix=1.0, cutmix_share=share)
+    config = Augmentation(mixup=5.0, cutmix=1.0, cutmix_fraction=share)
     cut = [
         ((mixed == images) | (mixed == images[::-1])).all()
         for images, _, mixed, _ in mixtures(config, 200)

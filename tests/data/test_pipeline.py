@@ -29,9 +29,11 @@ UNTOUCHED = Augmentation(crop="padded", padding=0, flip=False)
 MIXED = dataclasses.replace(UNTOUCHED, mixup=0.2, cutmix=1.0)
 
 
-def training(source, record=PIXELS, config=UNTOUCHED, seed=0, epoch=0, batch_size=64):
+def training(
+    source, preprocessing=PIXELS, config=UNTOUCHED, seed=0, epoch=0, batch_size=64
+):
     return training_batches(
-        source, record, config, batch_size=batch_size, seed=seed, epoch=epoch
+        source, preprocessing, config, batch_size=batch_size, seed=seed, epoch=epoch
     )
 
 
@@ -322,22 +324,24 @@ def test_evaluation_has_every_image_once(batch_size, digits):
     assert named(images[weights == 1], labels[weights == 1]) == stored(digits, "test")
 
 
-@pytest.mark.parametrize("record", [IMAGENET, CIFAR])
-def test_photographs(record, photos):
-    images, labels = arrays(training(photos, record, Augmentation(), batch_size=10))
-    assert images.shape == (10, *record.size, 3)
+@pytest.mark.parametrize("preprocessing", [IMAGENET, CIFAR])
+def test_photographs(preprocessing, photos):
+    images, labels = arrays(
+        training(photos, preprocessing, Augmentation(), batch_size=10)
+    )
+    assert images.shape == (10, *preprocessing.size, 3)
     assert images.dtype == "float32"
     assert sorted(labels) == [0] * 5 + [1] * 5
 
-    (batch,) = evaluation_batches(photos, record, batch_size=10)
+    (batch,) = evaluation_batches(photos, preprocessing, batch_size=10)
     records = list(photos.records("validation"))
     assert len(records) == 10
     for image, label, (encoded, expected_label) in zip(
         *batch[:2], records, strict=True
     ):
         assert label == expected_label
-        pixels = center_crop(encoded, record).numpy().astype("float64")
-        expected = (pixels / 255 - record.mean) / record.std
+        pixels = center_crop(encoded, preprocessing).numpy().astype("float64")
+        expected = (pixels / 255 - preprocessing.mean) / preprocessing.std
         np.testing.assert_allclose(image, expected, rtol=0, atol=1e-5)
 
 
@@ -345,10 +349,10 @@ def test_photographs(record, photos):
 def test_read_image_is_the_evaluation_image(suffix, tmp_path):
     path = tmp_path / "no suffix"
     path.write_bytes(encode(photo(40, 70), suffix))
-    record = Preprocessing((16, 16))
-    expected = center_crop(tf.constant(path.read_bytes()), record)
+    preprocessing = Preprocessing((16, 16))
+    expected = center_crop(tf.constant(path.read_bytes()), preprocessing)
     for given in (path, str(path)):
-        np.testing.assert_array_equal(read_image(given, record), expected)
+        np.testing.assert_array_equal(read_image(given, preprocessing), expected)
 
 
 @pytest.mark.parametrize(

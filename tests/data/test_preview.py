@@ -12,7 +12,7 @@ from se_keras.errors import UsageError
 from se_keras.models import Preprocessing
 from tests.data.images import encode, photo
 
-RECORD = Preprocessing((16, 16))
+PREPROCESSING = Preprocessing((16, 16))
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,11 @@ RECORD = Preprocessing((16, 16))
 )
 @pytest.mark.parametrize("channels", [1, 3])
 def test_contact_sheet(count, rows, columns, channels):
-    record = Preprocessing().with_input(4, 6, channels)
+    preprocessing = Preprocessing().with_input(4, 6, channels)
     pixels = np.random.default_rng(0).integers(0, 256, (count, 4, 6, channels), "uint8")
-    sheet = contact_sheet(record.normalize(pixels.astype("float32")), record)
+    sheet = contact_sheet(
+        preprocessing.normalize(pixels.astype("float32")), preprocessing
+    )
     assert sheet.dtype == "uint8"
     assert sheet.shape == (rows * 6, columns * 8, channels)
     left = sheet.copy()
@@ -36,30 +38,34 @@ def test_contact_sheet(count, rows, columns, channels):
 
 def test_the_file_shows_the_first_training_images(photos, tmp_path):
     path = tmp_path / "folder" / "sheet.PNG"
-    count = write_contact_sheet(path, photos, RECORD, Augmentation(), seed=4)
+    count = write_contact_sheet(path, photos, PREPROCESSING, Augmentation(), seed=4)
     assert count == 10  # of 36, the data set has no more
     images, _ = next(
         iter(
             training_batches(
-                photos, RECORD, Augmentation(), batch_size=10, seed=4, epoch=0
+                photos, PREPROCESSING, Augmentation(), batch_size=10, seed=4, epoch=0
             )
         )
     )
-    expected = contact_sheet(images, RECORD)
+    expected = contact_sheet(images, PREPROCESSING)
     np.testing.assert_array_equal(np.asarray(Image.open(path)), expected)
     assert [file.name for file in path.parent.iterdir()] == ["sheet.PNG"]
 
 
 def test_names_of_files(photos, tmp_path):
-    with pytest.raises(UsageError, match=r"a \.png file. Received: 'sheet\.jpg'"):
-        write_contact_sheet("sheet.jpg", photos, RECORD, Augmentation())
+    with pytest.raises(UsageError, match=r"the suffix \.png\. Received: 'sheet\.jpg'"):
+        write_contact_sheet("sheet.jpg", photos, PREPROCESSING, Augmentation())
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(UsageError, match="cannot be written"):
-        write_contact_sheet(tmp_path / "file/x.png", photos, RECORD, Augmentation())
+    with pytest.raises(UsageError, match="can be written"):
+        write_contact_sheet(
+            tmp_path / "file/x.png", photos, PREPROCESSING, Augmentation()
+        )
 
 
 def test_measure(digits, capsys):
-    found = measure(digits, RECORD.with_input(8, 8, 1), Augmentation(), batch_size=90)
+    found = measure(
+        digits, PREPROCESSING.with_input(8, 8, 1), Augmentation(), batch_size=90
+    )
     assert found["images"] == 15 * 90
     assert found["images_per_second"] > 0
     assert found["bad_images"] == ()
@@ -70,7 +76,7 @@ def test_measure_needs_two_batches(digits):
     with pytest.raises(
         UsageError, match=r"at most 718, half .*Received: batch_size=719"
     ):
-        measure(digits, RECORD, Augmentation(), batch_size=719)
+        measure(digits, PREPROCESSING, Augmentation(), batch_size=719)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from se_keras.data import rand_augment as module
 from se_keras.data.rand_augment import OPERATIONS, draw_operations, rand_augment
 from tests.data.images import photo
 
-GREY = (128,) * 3
+GRAY = (128,) * 3
 
 
 def factor(level, sign):
@@ -17,7 +17,7 @@ def factor(level, sign):
 
 def affine(image, *matrix):
     return image.transform(
-        image.size, Image.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=GREY
+        image.size, Image.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=GRAY
     )
 
 
@@ -33,7 +33,7 @@ PILLOW = {
     "equalize": lambda image, level, sign: ImageOps.equalize(image),
     "invert": lambda image, level, sign: ImageOps.invert(image),
     "rotate": lambda image, level, sign: image.rotate(
-        30 * level * sign, Image.Resampling.BILINEAR, fillcolor=GREY
+        30 * level * sign, Image.Resampling.BILINEAR, fillcolor=GRAY
     ),
     "posterize": lambda image, level, sign: image.point(
         [v & (256 - 2 ** (8 - (4 - int(level * 4)))) for v in range(256)] * 3

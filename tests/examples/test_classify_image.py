@@ -25,7 +25,7 @@ def digit_files(digits, tmp_path_factory):
 
 
 def blocks(output):
-    """Returns the lines behind each image file."""
+    """Returns the lines after each image file."""
     _, *parts = re.split(r"^(\S.*)\n", output, flags=re.MULTILINE)
     return {
         path: lines.splitlines()
@@ -57,9 +57,9 @@ def test_top(digits_run, digit_files, example, capsys):
     example("classify_image", f"--model={model}", "--top=10", digit_files[0])
     (lines,) = blocks(capsys.readouterr().out).values()
     assert sorted(line.split()[0] for line in lines) == list("0123456789")
-    shares = [float(line.split()[1].rstrip("%")) for line in lines]
-    assert shares == sorted(shares, reverse=True)
-    assert sum(shares) == pytest.approx(100, abs=0.1)
+    percentages = [float(line.split()[1].rstrip("%")) for line in lines]
+    assert percentages == sorted(percentages, reverse=True)
+    assert sum(percentages) == pytest.approx(100, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_top(digits_run, digit_files, example, capsys):
     [
         (["--model={model}"], "at least one image file"),
         (["{image}"], "--model=MODEL"),
-        (["--model={model}x", "{image}"], "there is none"),
-        (["--model={text}", "{image}"], "cannot be read"),
+        (["--model={model}x", "{image}"], "there is no file"),
+        (["--model={text}", "{image}"], "a .keras file or an export"),
         (["--model={model}", "{image}", "{text}"], "an image file.*text.txt"),
         (["--model={model}", "{image}", "{folder}"], "an image file.*directory"),
         (["--model={model}", "{image}x"], "an image file.*No such file"),

@@ -1,4 +1,4 @@
-"""The page of examples/web in Chromium, beside Keras on the same image files."""
+"""The page of examples/web in Chromium, compared with Keras on the same image files."""
 
 import functools
 import io
@@ -29,7 +29,7 @@ NAMES = tuple("abcdefghij")
 TOP = 5
 # The sum of rounding in decoding to gray, resizing and the network.
 TOLERANCE = 1e-3
-RECORD = Preprocessing((40, 56), 0.875)
+PREPROCESSING = Preprocessing((40, 56), 0.875)
 # Two decoders of JPEG, and bytes for all numbers, are as far from each other as this.
 DECODERS = 0.03
 QUANTISATION = 0.1
@@ -80,7 +80,7 @@ def digits_network(digits, digits_run, tmp_path_factory):
         (folder / f"{index:02}.png").write_bytes(encoded)
     return types.SimpleNamespace(
         model=model,
-        record=model.preprocessing,
+        preprocessing=model.preprocessing,
         names=model.class_names,
         tflite=digits_run.workdir / "model.tflite",
         images=sorted(folder.iterdir()),
@@ -102,12 +102,14 @@ def photographs(tmp_path_factory):
     return sorted(folder.iterdir())
 
 
-def color_network(record, photographs, activation="softmax"):
+def color_network(preprocessing, photographs, activation="softmax"):
     """A random network that answers differently on each of the photographs."""
     model = randomize(
-        create_model("se_resnet20", classes=10, input_shape=(*record.size, 3))
+        create_model("se_resnet20", classes=10, input_shape=(*preprocessing.size, 3))
     )
-    network = types.SimpleNamespace(model=model, record=record, names=NAMES)
+    network = types.SimpleNamespace(
+        model=model, preprocessing=preprocessing, names=NAMES
+    )
     last = model.layers[-1]
     last.activation = keras.activations.linear
     # What all images share is most of a random network's answer.
@@ -124,7 +126,7 @@ def written(network, path, **settings):
         network.model,
         path,
         class_names=network.names,
-        preprocessing=network.record,
+        preprocessing=network.preprocessing,
         **settings,
     )
     return path
@@ -132,8 +134,8 @@ def written(network, path, **settings):
 
 def keras_scores(network, paths):
     """Returns what Keras makes of image files."""
-    pixels = np.stack([read_image(path, network.record) for path in paths])
-    return network.model.predict(network.record.normalize(pixels), verbose=0)
+    pixels = np.stack([read_image(path, network.preprocessing) for path in paths])
+    return network.model.predict(network.preprocessing.normalize(pixels), verbose=0)
 
 
 def page_scores(page, tflite, paths):
@@ -162,7 +164,7 @@ def differences(network, shown, expected):
     return np.array(result)
 
 
-def test_a_trained_network_of_grey_images(page, digits_network):
+def test_a_trained_network_of_gray_images(page, digits_network):
     shown = page_scores(page, digits_network.tflite, digits_network.images)
     expected = keras_scores(digits_network, digits_network.images)
     error = differences(digits_network, shown, expected).max()
@@ -176,8 +178,8 @@ def test_a_trained_network_of_grey_images(page, digits_network):
 def test_networks_of_color_images(
     interpolation, include_preprocessing, page, photographs, tmp_path
 ):
-    record = Preprocessing(RECORD.size, RECORD.crop, interpolation)
-    network = color_network(record, photographs)
+    preprocessing = Preprocessing(PREPROCESSING.size, PREPROCESSING.crop, interpolation)
+    network = color_network(preprocessing, photographs)
     path = written(
         network, tmp_path / "m.tflite", include_preprocessing=include_preprocessing
     )
@@ -189,8 +191,8 @@ def test_networks_of_color_images(
     assert len({next(iter(scores)) for scores in shown}) > COUNT / 4
 
 
-def test_logits_become_shares(page, photographs, tmp_path):
-    network = color_network(RECORD, photographs, "linear")
+def test_logits_become_probabilities(page, photographs, tmp_path):
+    network = color_network(PREPROCESSING, photographs, "linear")
     path = written(network, tmp_path / "m.tflite", include_preprocessing=True)
     shown = page_scores(page, path, photographs[:3])
     expected = tf.nn.softmax(keras_scores(network, photographs[:3])).numpy()
@@ -198,7 +200,9 @@ def test_logits_become_shares(page, photographs, tmp_path):
 
 
 def calibration(network):
-    return np.stack([read_image(path, network.record) for path in network.images])
+    return np.stack(
+        [read_image(path, network.preprocessing) for path in network.images]
+    )
 
 
 def exported(network, folder):
@@ -213,7 +217,7 @@ def exported(network, folder):
 
 
 def test_a_quantized_network_of_normalized_images(page, digits_network, tmp_path):
-    images = digits_network.record.normalize(calibration(digits_network))
+    images = digits_network.preprocessing.normalize(calibration(digits_network))
     settings = {"quantization": "int8", "calibration": images}
     page.choose("model", written(digits_network, tmp_path / "m.tflite", **settings))
     assert "include_preprocessing=True" in page.error
@@ -222,7 +226,7 @@ def test_a_quantized_network_of_normalized_images(page, digits_network, tmp_path
 def quantized(network, folder, output=tf.float32):
     """Returns an int8 file of a network of bytes, as the converter makes it."""
     pixels = calibration(network)
-    of_pixels = with_preprocessing(fold(network.model), network.record)
+    of_pixels = with_preprocessing(fold(network.model), network.preprocessing)
     signature = [keras.InputSpec(shape=(1, *pixels.shape[1:]), dtype="float32")]
     of_pixels.export(folder / "model", input_signature=signature, verbose=False)
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "model"))
@@ -233,7 +237,7 @@ def quantized(network, folder, output=tf.float32):
     converter.inference_output_type = output
     path = folder / "int8.tflite"
     path.write_bytes(converter.convert())
-    attach(Metadata(network.names, network.record, normalizes=True), path)
+    attach(Metadata(network.names, network.preprocessing, normalizes=True), path)
     return path
 
 
@@ -252,7 +256,7 @@ def test_a_quantized_network(make, page, digits_network, tmp_path):
 
 
 def test_a_network_that_the_runtime_refuses(page, digits_network, tmp_path):
-    """LiteRT.js says so in its log alone, and gives what was in memory.
+    """LiteRT.js reports it in its log only, and returns what was in memory.
 
     XNNPACK has a largest ratio of scales. That of a hidden unit of a gate that is
     always 0 is larger, and trained networks have such.
@@ -271,11 +275,11 @@ def test_a_network_that_the_runtime_refuses(page, digits_network, tmp_path):
 def test_an_archive_that_another_program_wrote(page, digits_network, tmp_path):
     """It is compressed, and its places count from its own start."""
     names = tuple(f"digit {name}" for name in digits_network.names)
-    record = Metadata(names, digits_network.record, normalizes=True)
+    metadata = Metadata(names, digits_network.preprocessing, normalizes=True)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("labels.txt", "\n".join(names))
-        file.writestr("se_keras.json", record.to_json())
+        file.writestr("se_keras.json", metadata.to_json())
     path = tmp_path / "m.tflite"
     path.write_bytes(digits_network.tflite.read_bytes() + archive.getvalue())
 
@@ -285,7 +289,7 @@ def test_an_archive_that_another_program_wrote(page, digits_network, tmp_path):
 
 def test_a_jpeg_is_not_turned(page, photographs, tmp_path):
     """Keras doesn't see the orientation that a camera notes in EXIF either."""
-    network = color_network(RECORD, photographs)
+    network = color_network(PREPROCESSING, photographs)
     tflite = written(network, tmp_path / "m.tflite", include_preprocessing=True)
     image = Image.fromarray(PHOTOS["china"])
     exif = Image.Exif()
@@ -301,13 +305,13 @@ def test_a_jpeg_is_not_turned(page, photographs, tmp_path):
     assert error < DECODERS
 
 
-def test_a_grey_network_on_color(page, digits_network, photographs):
+def test_a_gray_network_on_color(page, digits_network, photographs):
     shown = page_scores(page, digits_network.tflite, photographs[:4])
     expected = keras_scores(digits_network, photographs[:4])
     assert differences(digits_network, shown, expected).max() < TOLERANCE
 
 
-def test_the_model_beside_the_page(
+def test_the_model_in_the_directory_of_the_page(
     open_page, site, digits_network, photographs, tmp_path
 ):
     """It is there from the start, and files that are dropped are chosen."""
@@ -322,7 +326,7 @@ def test_the_model_beside_the_page(
         assert digits_network.images[0].name in page.text
 
         # Another model answers for the same image.
-        network = color_network(RECORD, photographs)
+        network = color_network(PREPROCESSING, photographs)
         written(network, tmp_path / "m.tflite", include_preprocessing=True)
         page.drop(tmp_path / "m.tflite")
         assert set(page.scores) <= set(network.names)
@@ -350,7 +354,7 @@ def files(digits_network, tmp_path):
         ("model", "text.txt", "Expected a .tflite file"),
         ("model", "text.tflite", "Expected a .tflite file"),
         ("model", "empty.tflite", "Expected a .tflite file"),
-        ("model", "truncated.tflite", "says which images it expects"),
+        ("model", "truncated.tflite", "states which images it expects"),
         ("image", "text.txt", "Expected an image file"),
         ("image", "empty.tflite", "Expected an image file"),
     ],

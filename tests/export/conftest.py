@@ -11,10 +11,10 @@ from se_keras.models import Preprocessing
 @pytest.fixture(scope="session")
 def digits_test(digits):
     """The whole test split, as pixels that the network of `digits_run` expects."""
-    record = Preprocessing((12, 12), 1.0, mean=(0.0,), std=(1.0,))
-    records = [
-        (center_crop(tf.constant(encoded), record), label)
+    preprocessing = Preprocessing((12, 12), 1.0, mean=(0.0,), std=(1.0,))
+    examples = [
+        (center_crop(tf.constant(encoded), preprocessing), label)
         for encoded, label in digits.records("test").as_numpy_iterator()
     ]
-    pixels, labels = (np.stack(part) for part in zip(*records, strict=True))
+    pixels, labels = (np.stack(part) for part in zip(*examples, strict=True))
     return types.SimpleNamespace(pixels=pixels, labels=labels)

@@ -1,4 +1,4 @@
-"""Runs an exported model where one library is all there is.
+"""Runs an exported model with one library alone.
 
 python serve.py (tensorflow | ai_edge_litert) MODEL PIXELS.npy SCORES.npy
 """

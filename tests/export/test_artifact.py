@@ -11,7 +11,7 @@ from se_keras.export.verification import VerificationError
 from se_keras.layers import SqueezeExcite
 from se_keras.models import ImageModel, Preprocessing
 
-RECORD = Preprocessing((6, 5), 1.0, mean=(0.4, 0.5, 0.6), std=(0.1, 0.2, 0.3))
+PREPROCESSING = Preprocessing((6, 5), 1.0, mean=(0.4, 0.5, 0.6), std=(0.1, 0.2, 0.3))
 NAMES = ("chat", "chien", "éléphant")
 
 
@@ -34,12 +34,12 @@ def images(count=5, size=(6, 5), scale=1.0):
     return (scale * np.random.default_rng(0).uniform(size=shape)).astype("float32")
 
 
-def write_saved_model(model, folder, **settings):
-    return export.saved_model(model, folder / "model", **settings)
+def write_saved_model(model, directory, **settings):
+    return export.saved_model(model, directory / "model", **settings)
 
 
-def write_tflite(model, folder, **settings):
-    return export.tflite(model, folder / "model.tflite", **settings)
+def write_tflite(model, directory, **settings):
+    return export.tflite(model, directory / "model.tflite", **settings)
 
 
 WRITERS = {
@@ -53,9 +53,9 @@ def write(request):
     return request.param
 
 
-def run(write, folder, inputs):
+def run(write, directory, inputs):
     file, runner = WRITERS[write]
-    return getattr(runtime, runner)(folder / file)(inputs)
+    return getattr(runtime, runner)(directory / file)(inputs)
 
 
 def test_plain_keras_model(write, tmp_path):
@@ -76,23 +76,27 @@ def test_preprocessing_can_be_part_of_it(write, tmp_path):
         model,
         tmp_path,
         include_preprocessing=True,
-        preprocessing=RECORD,
+        preprocessing=PREPROCESSING,
         class_names=NAMES,
     )
-    normalized = (pixels.astype("float64") / 255 - RECORD.mean) / RECORD.std
+    normalized = (
+        pixels.astype("float64") / 255 - PREPROCESSING.mean
+    ) / PREPROCESSING.std
     expected = model.predict(normalized, verbose=0)
     np.testing.assert_allclose(run(write, tmp_path, pixels), expected, atol=1e-5)
 
     classifier = export.load_classifier(tmp_path / WRITERS[write][0])
-    assert classifier.preprocessing == RECORD
+    assert classifier.preprocessing == PREPROCESSING
     assert classifier.class_names == NAMES
     np.testing.assert_allclose(classifier.predict(pixels), expected, atol=1e-5)
 
 
 def test_classifier_normalizes_what_the_model_does_not(write, tmp_path):
     model, pixels = network(), images(scale=255)
-    write(model, tmp_path, preprocessing=RECORD)
-    normalized = (pixels.astype("float64") / 255 - RECORD.mean) / RECORD.std
+    write(model, tmp_path, preprocessing=PREPROCESSING)
+    normalized = (
+        pixels.astype("float64") / 255 - PREPROCESSING.mean
+    ) / PREPROCESSING.std
     expected = model.predict(normalized, verbose=0)
     np.testing.assert_allclose(run(write, tmp_path, normalized), expected, atol=1e-5)
     classifier = export.load_classifier(tmp_path / WRITERS[write][0])
@@ -100,13 +104,13 @@ def test_classifier_normalizes_what_the_model_does_not(write, tmp_path):
     assert classifier.name_of(2) == "class 2"
 
 
-def test_facts_of_an_image_model_travel(write, tmp_path):
+def test_preprocessing_and_class_names_of_an_image_model_are_stored(write, tmp_path):
     plain = network()
     model = ImageModel(plain.inputs[0], plain.outputs[0])
-    model.preprocessing, model.class_names = RECORD, NAMES
+    model.preprocessing, model.class_names = PREPROCESSING, NAMES
     write(model, tmp_path, class_names=NAMES[::-1])
     classifier = export.load_classifier(tmp_path / WRITERS[write][0])
-    assert classifier.preprocessing == RECORD
+    assert classifier.preprocessing == PREPROCESSING
     assert classifier.class_names == NAMES[::-1]  # what is given comes first
 
 
@@ -126,11 +130,11 @@ def test_normalization_is_in_float32(write, tmp_path):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        write(model, tmp_path, preprocessing=RECORD, include_preprocessing=True)
+        write(model, tmp_path, preprocessing=PREPROCESSING, include_preprocessing=True)
     finally:
         keras.config.set_dtype_policy(before)
     pixels = images(scale=255)
-    expected = model.predict(RECORD.normalize(pixels), verbose=0)
+    expected = model.predict(PREPROCESSING.normalize(pixels), verbose=0)
     np.testing.assert_allclose(run(write, tmp_path, pixels), expected, atol=1e-6)
 
 
@@ -147,14 +151,14 @@ def test_as_float32_changes_precision_alone():
     model = create_model(
         "se_resnet20", input_shape=(8, 8, 1), classes=4, dtype="mixed_bfloat16"
     )
-    model.preprocessing, model.class_names = RECORD, tuple("abcd")
+    model.preprocessing, model.class_names = PREPROCESSING, tuple("abcd")
     copy = as_float32(model)
     layers = list(copy._flatten_layers(include_self=False))
     assert {layer.compute_dtype for layer in layers} == {"float32"}
     assert [w.path for w in copy.weights] == [w.path for w in model.weights]
     for actual, expected in zip(copy.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(actual, expected)
-    assert (copy.preprocessing, copy.class_names) == (RECORD, tuple("abcd"))
+    assert (copy.preprocessing, copy.class_names) == (PREPROCESSING, tuple("abcd"))
     assert "mixed_bfloat16" in {layer.dtype_policy.name for layer in model.layers}
 
 
@@ -165,7 +169,7 @@ def test_verified_on_batches(batch, write, tmp_path):
 
 
 class Doubling(keras.layers.Layer):
-    """A layer that Keras cannot make again from its config."""
+    """A layer that Keras cannot rebuild from its config."""
 
     def call(self, x):
         return 2 * x
@@ -188,7 +192,7 @@ def test_layers_that_cannot_be_copied(layer, write, tmp_path):
 def test_layers_that_cannot_be_copied_to_another_precision(layer, write, tmp_path):
     image = keras.Input((6, 5, 3))
     model = keras.Model(image, layer(network(dtype="mixed_float16")(image)))
-    with pytest.raises(UsageError, match=r"float32, or one that Keras can make again"):
+    with pytest.raises(UsageError, match=r"float32, or one that Keras can rebuild"):
         write(model, tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -213,7 +217,7 @@ def test_a_layer_that_keras_knows_does_not_keep_a_model_from_being_folded():
 
 
 class Submodel(keras.Model):
-    """A model inside that Keras cannot make again."""
+    """An inner model that Keras cannot rebuild."""
 
     def call(self, x):
         return 2 * x
@@ -307,7 +311,7 @@ def test_bad_argument(model, settings, message, write, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_made(write, tmp_path):
+def test_a_directory_that_cannot_be_made(write, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"file"):
         write(network(), tmp_path / "file")
@@ -328,7 +332,7 @@ def test_tflite_needs_its_suffix(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_there_stays_or_is_replaced(write, tmp_path):
+def test_existing_files_are_kept_or_replaced(write, tmp_path):
     path = tmp_path / WRITERS[write][0]
     there = path
     if write is write_saved_model:
@@ -369,7 +373,7 @@ def test_what_differs_gets_no_name(damage, there, write, tmp_path, monkeypatch):
         mine.write_text(there)
     monkeypatch.setattr(runtime, runner, damaged)
     with pytest.raises(
-        VerificationError, match=r"differs from the Keras model by .* 5 images"
+        VerificationError, match=r"difference from the Keras model .* 5 images"
     ):
         write(network(), tmp_path, images=images(), overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ([file] if there else [])
@@ -407,15 +411,15 @@ def gray():
     image = keras.Input((6, 5, 1))
     inner = network()
     model = ImageModel(image, inner(keras.ops.repeat(image, 3, -1)))
-    model.preprocessing = RECORD
+    model.preprocessing = PREPROCESSING
     return model
 
 
-def test_a_record_of_other_channels_does_not_travel(write, tmp_path):
-    """The model has it from a network of color images that is in it."""
+def test_a_preprocessing_of_other_channels_is_not_stored(write, tmp_path):
+    """The model has it from a network of color images inside of it."""
     write(gray(), tmp_path)
     assert read(tmp_path / WRITERS[write][0]).preprocessing is None
-    for settings in ({"preprocessing": RECORD}, {"include_preprocessing": True}):
+    for settings in ({"preprocessing": PREPROCESSING}, {"include_preprocessing": True}):
         with pytest.raises(UsageError, match=r"preprocessing.*Received"):
             write(gray(), tmp_path, overwrite=True, **settings)
 
@@ -425,7 +429,7 @@ def test_channels_first(write, tmp_path):
     x = keras.layers.Conv2D(4, 3, data_format="channels_first")(image)
     x = keras.layers.GlobalAveragePooling2D(data_format="channels_first")(x)
     model = ImageModel(image, x)
-    model.preprocessing = RECORD
+    model.preprocessing = PREPROCESSING
     with pytest.raises(UsageError, match=r"channels_last'.*\(3, 6, 5\)"):
         write(model, tmp_path)
 
@@ -457,7 +461,7 @@ def test_network_of_zeros(tmp_path):
 
 
 @pytest.mark.parametrize("names", ["abc", (1, 2, 3), ("a", "b\n", "c")])
-def test_names_that_are_no_lines(names, write, tmp_path):
+def test_names_that_are_not_lines(names, write, tmp_path):
     with pytest.raises(UsageError, match=r"Expected class_names.*Received"):
         write(network(), tmp_path, class_names=names)
     assert not list(tmp_path.iterdir())
@@ -471,18 +475,18 @@ def test_a_model_without_a_graph(write, tmp_path):
         write(Subclassed(), tmp_path)
 
 
-@pytest.mark.parametrize("there_is", ["folder", "file"])
+@pytest.mark.parametrize("there_is", ["directory", "file"])
 def test_nothing_of_another_kind_is_replaced(there_is, tmp_path):
-    path = tmp_path / ("model.tflite" if there_is == "folder" else "model")
-    if there_is == "folder":
+    path = tmp_path / ("model.tflite" if there_is == "directory" else "model")
+    if there_is == "directory":
         path.mkdir()
         (path / "mine").write_text("something")
     else:
         path.write_text("something")
-    write = export.tflite if there_is == "folder" else export.saved_model
+    write = export.tflite if there_is == "directory" else export.saved_model
     with pytest.raises(UsageError, match=f"which is a {there_is}"):
         write(network(), path, overwrite=True)
-    mine = path / "mine" if there_is == "folder" else path
+    mine = path / "mine" if there_is == "directory" else path
     assert mine.read_text() == "something"
 
 

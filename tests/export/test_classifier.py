@@ -9,14 +9,14 @@ from se_keras.export import load_classifier
 from se_keras.export.metadata import Metadata
 from se_keras.models import ImageModel, Preprocessing
 
-RECORDS = [
+METADATA = [
     Metadata(None, None, False),
     Metadata(("a", "ü"), None, False),
     Metadata(("a", "ü"), Preprocessing((3, 4), mean=(0.5,), std=(0.25,)), True),
 ]
 
 
-@pytest.mark.parametrize("metadata", RECORDS)
+@pytest.mark.parametrize("metadata", METADATA)
 def test_metadata_comes_back_from_json(metadata):
     text = metadata.to_json()
     assert Metadata.from_json(text) == metadata
@@ -26,17 +26,21 @@ def test_metadata_comes_back_from_json(metadata):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("model.keras", None, "there is none"),
+        ("model.keras", None, "there is no file"),
         ("model.keras", "text", "cannot be read"),
-        ("model.tflite", "text", "a whole model"),
-        ("model.tflite", "", "a whole model"),
-        ("model.onnx", "text", "cannot be read"),
-        ("folder", "a folder", "cannot be read"),
+        ("model.tflite", "text", "a complete model"),
+        ("model.tflite", "", "a complete model"),
+        (
+            "model.pb",
+            "text",
+            r"a .keras file or an export \(saved_model directory, \.tf",
+        ),
+        ("directory", "a directory", r"a .keras file or an export"),
     ],
 )
-def test_file_that_is_no_model(name, content, message, tmp_path):
+def test_file_that_is_not_a_model(name, content, message, tmp_path):
     path = tmp_path / name
-    if name == "folder":
+    if name == "directory":
         path.mkdir()
     elif content is not None:
         path.write_text(content)
@@ -49,7 +53,7 @@ def loss(labels, scores):
     return scores - labels
 
 
-def test_a_loss_that_keras_does_not_know_is_no_matter(tmp_path):
+def test_a_loss_that_keras_does_not_know_is_ignored(tmp_path):
     image = keras.Input((4, 4, 1))
     model = ImageModel(image, keras.layers.Flatten()(image))
     model.preprocessing = Preprocessing((4, 4), 1.0, mean=(0.0,), std=(1.0,))
@@ -60,7 +64,7 @@ def test_a_loss_that_keras_does_not_know_is_no_matter(tmp_path):
     np.testing.assert_allclose(scores[0], np.arange(16) / 255, rtol=1e-6)
 
 
-def test_model_that_does_not_say_what_it_expects(tmp_path):
+def test_model_without_preprocessing(tmp_path):
     model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten()])
     model.save(tmp_path / "model.keras")
     with pytest.raises(UsageError, match="which images it expects"):

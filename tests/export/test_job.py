@@ -1,4 +1,4 @@
-"""Exports of one model into a folder, and the command that makes them."""
+"""Exports of one model into a directory, and the command that makes them."""
 
 import csv
 import json
@@ -66,23 +66,23 @@ def test_all_files_are_verified_on_the_calibration_images(
     assert [report["images"] for report in reports.values()] == [30, 30]
 
 
-def test_batches_that_come_once(tmp_path):
+def test_batches_that_are_yielded_once(tmp_path):
     batches = (np.zeros((2, 16, 16, 3)) for _ in range(2))
     reports = export_files(small(), tmp_path, ["saved_model", "tflite"], images=batches)
     assert [report["images"] for report in reports.values()] == [4, 4]
 
 
-def test_a_file_where_a_folder_should_be(tmp_path):
+def test_a_file_where_a_directory_should_be(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(
-        UsageError, match=r"a folder\. Received: .*file, which is a file"
+        UsageError, match=r"a directory\. Received: .*file, which is a file"
     ):
-        export_files(small(), tmp_path / "file" / "folder", ["tflite"])
+        export_files(small(), tmp_path / "file" / "directory", ["tflite"])
 
 
 def test_one_report_of_another_program(tmp_path):
     (tmp_path / "report.json").write_text("{")
-    with pytest.raises(UsageError, match=r"report\.json, which is no JSON"):
+    with pytest.raises(UsageError, match=r"report\.json, which is not JSON"):
         export_files(small(), tmp_path, ["tflite"])
     assert (tmp_path / "report.json").read_text() == "{"
 
@@ -97,7 +97,7 @@ def test_one_report_of_another_program(tmp_path):
         (["saved_model"], {"dynamic_batch": False}, r"dynamic_batch.*\(tflite, onnx"),
         (["saved_model", "tflite"], {"quantization": "int8"}, "Expected calibration"),
         (["saved_model", "tflite"], {"quantization": "int4"}, "'int8'.*'int4'"),
-        (["tflite"], {"debug": True}, "int8' to be debugged.*None"),
+        (["tflite"], {"debug": True}, "debug=True with quantization='int8'.*None"),
     ],
 )
 def test_bad_choice(formats, settings, message, tmp_path):
@@ -106,7 +106,7 @@ def test_bad_choice(formats, settings, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_nothing_is_written_where_a_later_file_is_there(tmp_path):
+def test_nothing_is_written_if_a_later_file_exists(tmp_path):
     model = small()
     (tmp_path / f"{model.name}.tflite").write_text("mine")
     with pytest.raises(UsageError, match="overwrite"):
@@ -114,7 +114,7 @@ def test_nothing_is_written_where_a_later_file_is_there(tmp_path):
     assert [path.suffix for path in tmp_path.iterdir()] == [".tflite"]
 
 
-def test_nothing_is_written_where_a_later_format_misses_a_package(
+def test_nothing_is_written_if_a_package_of_a_later_format_is_missing(
     tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "onnx", None)
@@ -201,7 +201,7 @@ def test_labels_of_any_editor(run, tmp_path):
 
 
 @pytest.mark.parametrize("flag", ["--frozen", "--no-frozen"])
-def test_saved_model_of_weights_inside_or_beside(flag, run, tmp_path):
+def test_saved_model_of_weights_inside_or_outside_of_the_graph(flag, run, tmp_path):
     run("--model=resnet20", "--format=saved_model", flag, f"--output={tmp_path}")
     loaded = tf.saved_model.load(str(tmp_path / "resnet20_saved_model"))
     (serve,) = loaded.serve.concrete_functions
@@ -216,7 +216,7 @@ def test_files_for_any_batch(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_programs_in_one_folder(tmp_path):
+def test_two_programs_in_one_directory(tmp_path):
     """Each adds its files to the report while the other does the same."""
     script = """
 import sys
@@ -240,7 +240,7 @@ def test_fewer_labels_than_classes(run, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_model_that_does_not_say_what_it_expects(run, tmp_path):
+def test_a_model_without_preprocessing(run, tmp_path):
     image = keras.Input((8, 8, 3))
     features = keras.layers.GlobalAveragePooling2D()(image)
     keras.Model(image, features).save(tmp_path / "plain.keras")

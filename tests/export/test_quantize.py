@@ -16,7 +16,7 @@ SHAPE = (12, 10, 3)
 
 
 def network(gate_bias=0.0, groups=1):
-    """A small network with a gate behind a pointwise convolution."""
+    """A small network with a gate after a pointwise convolution."""
     model = keras.Sequential(
         [
             keras.Input(SHAPE),
@@ -41,8 +41,8 @@ def network(gate_bias=0.0, groups=1):
 def pixels(count=40, low=0, high=255):
     """Images that differ in brightness and in color, as photographs do."""
     rng = np.random.default_rng(0)
-    shares = rng.uniform(size=(count, 1, 1, 3)) * rng.uniform(size=(count, *SHAPE))
-    return (low + (high - low) * shares).astype("float32")
+    fractions = rng.uniform(size=(count, 1, 1, 3)) * rng.uniform(size=(count, *SHAPE))
+    return (low + (high - low) * fractions).astype("float32")
 
 
 def operations(path):
@@ -54,17 +54,17 @@ def operations(path):
 
 
 @pytest.mark.parametrize(
-    ("quantization", "share", "tolerance"),
+    ("quantization", "fraction", "tolerance"),
     [(None, 1, 1e-6), ("float16", 0.55, 1e-3), ("dynamic", 0.35, 0.02)],
 )
-def test_floating_point_forms(quantization, share, tolerance, tmp_path):
+def test_floating_point_forms(quantization, fraction, tolerance, tmp_path):
     model = create_model("se_resnet20", classes=4, input_shape=(16, 16, 3))
     images = np.random.default_rng(0).normal(size=(8, 16, 16, 3)).astype("float32")
     path = tmp_path / "model.tflite"
     report = export.tflite(model, path, quantization=quantization, images=images)
     kilobytes = 4 * model.count_params() / 1e3
-    assert report["bytes"] / 1e3 < share * kilobytes + 60
-    assert report["bytes"] / 1e3 > 0.6 * share * kilobytes
+    assert report["bytes"] / 1e3 < fraction * kilobytes + 60
+    assert report["bytes"] / 1e3 > 0.6 * fraction * kilobytes
     expected = model.predict(images, verbose=0)
     difference = np.abs(runtime.run_tflite(path)(images) - expected).max()
     assert difference < tolerance
@@ -223,7 +223,7 @@ def test_bad_quantization(settings, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_layer_that_tflite_has_not(tmp_path):
+def test_a_layer_without_an_operation_in_tflite(tmp_path):
     image = keras.Input((4, 4, 3))
     channels = keras.ops.transpose(image, (0, 3, 1, 2))
     model = keras.Model(image, keras.ops.reshape(keras.ops.inv(channels), (-1, 48)))
@@ -254,7 +254,7 @@ def test_errors_by_layer():
 
 
 def test_errors_grow_where_a_range_is_too_wide():
-    """One image that is much brighter than all others takes their steps away."""
+    """One image that is much brighter widens the steps of all others."""
     model = network(gate_bias=1.0)
     images = pixels()
     few = export.quantization_errors(model, images)

@@ -98,8 +98,8 @@ def test_another_size(write, file, run, size, model, tmp_path):
     images = np.random.default_rng(0).normal(size=(2, height, width, 3))
     scores = run(tmp_path / file)(images.astype("float32"))
     assert relative_error(scores, twin.predict(images, verbose=0)) < 1e-5
-    record = export.load_classifier(tmp_path / file).preprocessing
-    assert record.size == (height, width)
+    preprocessing = export.load_classifier(tmp_path / file).preprocessing
+    assert preprocessing.size == (height, width)
 
 
 def test_grouped_convolutions_are_operations_of_the_graph(model, tmp_path):
@@ -175,7 +175,7 @@ def test_no_convolution_waits_for_a_gate_that_needs_it(tmp_path):
     assert not _waits(tmp_path / "model")
 
 
-def test_a_gate_behind_a_convolution_that_waits(tmp_path):
+def test_a_gate_after_a_convolution_that_waits(tmp_path):
     block = _block(lambda x, y: SqueezeExcite(ratio=2)(y))
     x = block.layers[-3].output
     y = keras.layers.Conv2D(4, 1)(keras.layers.Conv2D(4, 1, activation="relu")(x))
@@ -206,6 +206,6 @@ def test_a_size_that_the_network_cannot_take(tmp_path):
             keras.layers.GlobalAveragePooling2D(),
         ]
     )
-    with pytest.raises(UsageError, match=r"can take\. Received: input_size=\(8, 8\)"):
+    with pytest.raises(UsageError, match=r"accepts\. Received: input_size=\(8, 8\)"):
         export.saved_model(model, tmp_path / "model", input_size=8)
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Exports of a trained network in processes that have none of its libraries."""
+"""Exports of a trained network in processes without its libraries."""
 
 import pathlib
 import subprocess
@@ -18,8 +18,8 @@ FILES = ["model.keras", "saved_model", "model.tflite"]
 @pytest.fixture(scope="module")
 def keras_scores(digits_run, digits_test):
     model = keras.models.load_model(digits_run.workdir / "model.keras")
-    record = model.preprocessing
-    images = (digits_test.pixels / 255 - record.mean) / record.std
+    preprocessing = model.preprocessing
+    images = (digits_test.pixels / 255 - preprocessing.mean) / preprocessing.std
     return model.predict(images, verbose=0)
 
 

@@ -91,8 +91,8 @@ class Flat:
         return struct.unpack_from(f"<{size}f", self.data, start + 4)
 
 
-def record_of(path):
-    """Returns what the metadata say, each field by its slot in the schema."""
+def metadata_table(path):
+    """Returns the fields of the metadata, each by its slot in the schema."""
     model = schema.Model.GetRootAs(path.read_bytes())
     (buffer,) = [
         model.Metadata(i).Buffer()
@@ -124,7 +124,7 @@ AS_THEY_ARE = ((0.0,), (1.0,))
 
 
 @pytest.mark.parametrize(
-    ("channels", "record", "included", "color_space", "normalization"),
+    ("channels", "expected", "included", "color_space", "normalization"),
     [
         (3, COLORED, True, RGB, AS_THEY_ARE),
         (3, COLORED, False, RGB, None),
@@ -141,16 +141,16 @@ AS_THEY_ARE = ((0.0,), (1.0,))
         (4, preprocessing((0.5,) * 4, (0.2,) * 4), True, 0, AS_THEY_ARE),
     ],
 )
-def test_record(channels, record, included, color_space, normalization, tmp_path):
+def test_metadata(channels, expected, included, color_space, normalization, tmp_path):
     path = tmp_path / "model.tflite"
     export.tflite(
         network(channels),
         path,
         include_preprocessing=included,
-        preprocessing=record,
+        preprocessing=expected,
         class_names=NAMES,
     )
-    assert record_of(path) == {
+    assert metadata_table(path) == {
         "parser": "1.0.0",
         "tensors": ("image", "scores"),
         "color_space": color_space,
@@ -163,16 +163,16 @@ def test_record(channels, record, included, color_space, normalization, tmp_path
         # MediaPipe reads archives that are not compressed.
         assert {info.compress_type for info in archive.infolist()} == {0}
         assert archive.read("labels.txt").decode() == "chat\nchien\néléphant\n"
-    assert read(path) == Metadata(NAMES, record, included)
+    assert read(path) == Metadata(NAMES, expected, included)
 
 
 @pytest.mark.parametrize(
-    ("record", "included", "color_space"),
+    ("expected", "included", "color_space"),
     [(COLORED, True, RGB), (None, False, RGB), (COLORED, False, 0)],
     ids=["pixels", "unknown", "normalized"],
 )
-def test_bytes_of_normalized_images_are_no_colors(
-    record, included, color_space, tmp_path
+def test_bytes_of_normalized_images_are_not_colors(
+    expected, included, color_space, tmp_path
 ):
     path = tmp_path / "model.tflite"
     pixels = images(20)
@@ -180,17 +180,17 @@ def test_bytes_of_normalized_images_are_no_colors(
         network(),
         path,
         quantization="int8",
-        calibration=pixels if included or not record else record.normalize(pixels),
+        calibration=pixels if included or not expected else expected.normalize(pixels),
         include_preprocessing=included,
-        preprocessing=record,
+        preprocessing=expected,
     )
-    assert record_of(path)["color_space"] == color_space
+    assert metadata_table(path)["color_space"] == color_space
 
 
 def test_without_names(tmp_path):
     path = tmp_path / "model.tflite"
     export.tflite(network(), path)
-    assert record_of(path)["files"] == []
+    assert metadata_table(path)["files"] == []
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == ["se_keras.json"]
 
@@ -220,7 +220,7 @@ def test_the_model_stays_as_it_is(tmp_path):
     path.write_bytes(original)
     write_tflite_metadata(path, Metadata(NAMES, COLORED, True))
 
-    # In front of it are a few hundred bytes that move nothing off its alignment.
+    # The few hundred bytes before it keep its alignment.
     written = path.read_bytes()
     assert written.endswith(original)
     added = len(written) - len(original)
@@ -232,7 +232,7 @@ def test_the_model_stays_as_it_is(tmp_path):
     data = model.Buffers(model.BuffersLength() - 1)._tab
     assert data.Vector(data.Offset(4)) % 16 == 0
 
-    # Without its last buffer and entry it is the model that it was.
+    # Without its last buffer and entry it is the model of the converter.
     changed = flatbuffer_utils.read_model(str(path))
     changed.buffers.pop()
     assert changed.metadata.pop().name == b"TFLITE_METADATA"

@@ -12,7 +12,7 @@ AUGMENTATION = Augmentation(crop="padded", padding=1, flip=False)
 
 
 @pytest.fixture(scope="module")
-def record():
+def preprocessing():
     return CIFAR.with_input(8, 8, 1)
 
 
@@ -41,7 +41,9 @@ def in_order(batch):
     ("batch_size", "workers", "first_step"),
     [(128, 2, 0), (360, 4, 1), (719, 1, 0), (478, 1, 1)],
 )
-def test_shares_make_up_the_batches(batch_size, workers, first_step, digits, record):
+def test_shares_make_up_the_batches(
+    batch_size, workers, first_step, digits, preprocessing
+):
     settings = {
         "batch_size": batch_size,
         "seed": 3,
@@ -51,7 +53,7 @@ def test_shares_make_up_the_batches(batch_size, workers, first_step, digits, rec
 
     def batches(**shard):
         return arrays(
-            training_batches(digits, record, AUGMENTATION, **settings, **shard)
+            training_batches(digits, preprocessing, AUGMENTATION, **settings, **shard)
         )
 
     shares = [batches(shard=(index, workers)) for index in range(workers)]
@@ -63,10 +65,12 @@ def test_shares_make_up_the_batches(batch_size, workers, first_step, digits, rec
 
 
 @pytest.mark.parametrize(("batch_size", "workers"), [(128, 2), (360, 4), (96, 3)])
-def test_every_evaluation_image_is_in_one_share(batch_size, workers, digits, record):
+def test_every_evaluation_image_is_in_one_share(
+    batch_size, workers, digits, preprocessing
+):
     def batches(**shard):
         return arrays(
-            evaluation_batches(digits, record, batch_size=batch_size, **shard)
+            evaluation_batches(digits, preprocessing, batch_size=batch_size, **shard)
         )
 
     shares = [batches(shard=(index, workers)) for index in range(workers)]

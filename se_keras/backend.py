@@ -1,0 +1,24 @@
+"""What needs the TensorFlow backend of Keras, and how it reports that."""
+
+import keras
+
+from se_keras.errors import UsageError
+
+
+class BackendError(UsageError, ImportError):
+    """Something needs the TensorFlow backend of Keras, and another one is in use."""
+
+
+def require_tensorflow(what: str) -> None:
+    """Raises a `BackendError` if the backend of Keras is not TensorFlow.
+
+    Args:
+        what: The function or package that needs it, for the message.
+    """
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise BackendError(
+            f"Expected the TensorFlow backend of Keras for {what}: set the environment "
+            "variable KERAS_BACKEND=tensorflow before Keras is imported. "
+            f"Received: the backend {backend!r}"
+        )
