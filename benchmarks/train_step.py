@@ -93,16 +93,14 @@ def trainer(network, group):
     """Returns a function that takes steps with `se_keras.training.Trainer`."""
     import tensorflow as tf
 
-    from se_keras.training import Trainer
+    from se_keras.training import Classification, Trainer, make_recipe
     from se_keras.training.sgd import SGD
 
+    recipe = make_recipe("sample", batch_size=group.batch, weight_decay=DECAY)
     loop = Trainer(
         _keras_network(network, group),
         SGD(RATE, momentum=MOMENTUM),
-        tf.distribute.get_strategy(),
-        classes=group.classes,
-        batch_size=group.batch,
-        weight_decay=DECAY,
+        Classification(recipe),
     )
     batch = tuple(tf.constant(array) for array in _batch(group))
     return _timed(lambda: float(loop.train_step(batch)["loss"]))

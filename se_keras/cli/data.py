@@ -12,7 +12,7 @@ def run(dataset, data_dir, recipe, output, on_bad_image, **settings):
     recipe = training.make_recipe(
         recipe, dataset=dataset, data_dir=data_dir, **settings
     )
-    source = open_source(recipe.dataset, recipe.data_dir)
+    source = open_source(recipe.dataset, recipe.runtime.data_dir)
     size = recipe.image_size
     preprocessing = lookup(recipe.model).preprocessing.with_input(
         size, size, source.image_shape[2]

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: each whole or not there, the last few and the best kept."""
+"""Checkpoints of a run: written completely or not at all; the last and best kept."""
 
 import contextlib
 import errno
@@ -14,10 +14,10 @@ from se_keras.errors import StorageError, UsageError
 from se_keras.files import clean_up, discard, replacing
 from se_keras.training.loop import Progress, Trainer
 
-# What TensorFlow makes of a file that is not as it was written.
+# What TensorFlow raises on a damaged file.
 _DAMAGE = (tf.errors.OpError, OSError, LookupError, RuntimeError, ValueError)
 _NAME = re.compile(r"epoch-(\d+)-step-(\d+)")
-# What a disk answers that is full, over its quota, or broken.
+# Errors of a disk that is full, over its quota, or broken.
 _STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 _STORAGE_MESSAGES = re.compile(
     r"No space left|Disk quota exceeded|File too large|Input/output error|Read-only"
@@ -25,24 +25,34 @@ _STORAGE_MESSAGES = re.compile(
 
 
 class Checkpoints:
-    """The folder of a run's checkpoints.
+    """The checkpoints of a run in a directory.
 
-    A checkpoint is a folder `epoch-E-step-S`: after E finished epochs and S steps more.
-    It holds one of TensorFlow's checkpoints (`state.index`, `state.data-*`), whose
-    checksums tell a damaged one: all variables, the progress and the seconds.
+    A checkpoint is a directory `epoch-E-step-S`: E finished epochs and S steps of the
+    next. It contains a checkpoint of TensorFlow (`state.index`, `state.data-*`), whose
+    checksums reveal damage: all variables, the progress and the seconds.
 
     Args:
-        path: The folder.
+        path: The directory.
         state: Lists of all variables by name, as `Trainer.state`.
-        keep: How many of the last checkpoints to keep. The one with the best validation
-            accuracy is kept as well.
+        keep: How many of the last checkpoints to keep, in addition to the best.
+        monitor: Name of the logged metric that decides which checkpoint is the best.
+        mode: `"max"` or `"min"`: whether the best is the highest or the lowest.
     """
 
-    def __init__(self, path: pathlib.Path, state: dict, keep: int):
+    def __init__(
+        self,
+        path: pathlib.Path,
+        state: dict,
+        keep: int,
+        monitor: str = "val_accuracy",
+        mode: str = "max",
+    ):
+        self._monitor = monitor
+        self._best = {"max": max, "min": min}[mode]
         self.path = path
         self._keep = keep
-        self._record = tf.Variable("", dtype=tf.string)
-        self._checkpoint = tf.train.Checkpoint(**state, record=self._record)
+        self._progress = tf.Variable("", dtype=tf.string)
+        self._checkpoint = tf.train.Checkpoint(**state, progress=self._progress)
         if path.exists():
             clean_up(path)
 
@@ -56,17 +66,17 @@ class Checkpoints:
         return [found[position] for position in sorted(found)]
 
     def save(self, progress: Progress, seconds: float) -> None:
-        """Writes a checkpoint and removes those that need not be kept.
+        """Writes a checkpoint and removes those that are not to be kept.
 
         Args:
             progress: How far the run is.
-            seconds: Time that it took.
+            seconds: Training time so far.
 
         Raises:
-            StorageError: If it could not be written; the others are as before.
+            StorageError: If it could not be written; the others are unchanged.
         """
         name = f"epoch-{progress.epoch:05}-step-{progress.step:08}"
-        record = {
+        saved = {
             "epoch": progress.epoch,
             "step": progress.step,
             "totals": {name: float(v) for name, v in progress.totals.items()},
@@ -76,7 +86,7 @@ class Checkpoints:
         if (self.path / name).exists():
             return
         with storage_errors(f"The checkpoint {self.path / name}"):
-            self._record.assign(json.dumps(record))
+            self._progress.assign(json.dumps(saved))
             with replacing(self.path / name) as path:
                 self._checkpoint.write(path / "state")
             kept = self._to_keep()
@@ -85,46 +95,47 @@ class Checkpoints:
                     discard(self.path / old)
 
     def restore(self) -> tuple[Progress, float]:
-        """Restores the newest checkpoint that is whole, if there is one.
+        """Restores the newest checkpoint that is not damaged, if there is one.
 
-        Damaged ones that are newer are removed, with a notice.
+        Damaged ones that are newer are removed, and a line about each is printed.
 
         Returns:
-            The progress and the seconds that it took.
+            The progress, and the training time in seconds.
 
         Raises:
-            UsageError: If there are checkpoints and all are damaged, or it is one of
+            UsageError: If all checkpoints are damaged, or the checkpoint is one of
                 another network.
         """
         damaged = {}
         for name in reversed(self.names()):
             try:
-                record = self._verify(name)
+                saved = self._verify(name)
             except _DAMAGE as error:
                 damaged[name] = str(error).splitlines()[0]
                 continue
             self._read(name)
             for other, reason in damaged.items():
                 print(
-                    f"Checkpoint {other} is damaged ({reason}): removed; going on from "
-                    f"{name}."
+                    f"Checkpoint {other} is damaged ({reason}): removed; "
+                    f"continuing from {name}."
                 )
                 discard(self.path / other)
-            seconds = record.pop("seconds")
-            return Progress(**record), seconds
+            seconds = saved.pop("seconds")
+            return Progress(**saved), seconds
         if damaged:
             raise UsageError(
-                f"Expected a whole checkpoint in {self.path}. Received: damaged ones "
-                f"only ({damaged}). Remove that folder to start from the beginning"
+                f"Expected an undamaged checkpoint in {self.path}. "
+                f"Received: damaged ones only ({damaged}). "
+                "Remove that directory to start from the beginning"
             )
         return Progress(), 0.0
 
     def _verify(self, name):
-        """Returns the record of a checkpoint, all of whose checksums are right."""
+        """Checks all checksums of a checkpoint; returns its progress and seconds."""
         reader = tf.train.load_checkpoint(self.path / name / "state")
         for key in reader.get_variable_to_shape_map():
             reader.get_tensor(key)
-        return _record(reader)
+        return _saved(reader)
 
     def _read(self, name):
         try:
@@ -138,31 +149,31 @@ class Checkpoints:
 
     def _to_keep(self):
         names = self.names()
-        accuracies = {}
+        values = {}
         for name in names:
-            # A damaged one has no claim to be the best.
+            # A damaged checkpoint cannot be the best.
             with contextlib.suppress(*_DAMAGE):
-                record = _record(tf.train.load_checkpoint(self.path / name / "state"))
-                if "val_accuracy" in record["logs"]:
-                    accuracies[name] = record["logs"]["val_accuracy"]
-        best = [max(accuracies, key=accuracies.get)] if accuracies else []
+                saved = _saved(tf.train.load_checkpoint(self.path / name / "state"))
+                if self._monitor in saved["logs"]:
+                    values[name] = saved["logs"][self._monitor]
+        best = [self._best(values, key=values.get)] if values else []
         return {*names[-self._keep :], *best}
 
 
 class CheckpointRun(keras.callbacks.Callback):
-    """Saves each epoch, and every so many steps.
+    """Saves a checkpoint after each epoch, and every so many steps.
 
-    Every worker has one, since what is saved takes all workers to compute.
+    Every worker has one, since all workers compute what is saved.
 
     Args:
-        trainer: What to save.
-        checkpoints: Where; `None` on all workers but the chief.
-        every: Steps of the run between two checkpoints; 0 for epochs alone.
+        trainer: The `Trainer` whose state is saved.
+        checkpoints: Where to save; `None` on all workers but the chief.
+        every: Steps between two checkpoints; 0 for the ends of epochs only.
         steps_per_epoch: Steps of an epoch.
-        seconds: Time that earlier parts of the run took.
+        seconds: Training time of earlier parts of the run.
 
     Attributes:
-        seconds: Time of the run up to the last save.
+        seconds: Training time up to the last checkpoint.
     """
 
     def __init__(
@@ -203,10 +214,10 @@ class CheckpointRun(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def storage_errors(what: str):
-    """Turns a disk's errors into `StorageError`.
+    """Turns errors of a full or broken disk into `StorageError`.
 
     Args:
-        what: What is being written.
+        what: What is being written, for the message.
     """
     try:
         yield
@@ -217,9 +228,9 @@ def storage_errors(what: str):
         reason = re.sub(r"\{\{.*?\}\} ", "", str(error).splitlines()[0])
         raise StorageError(
             f"{what} could not be written: {reason}. Earlier checkpoints are intact: "
-            "make room and start the same command again"
+            "free some space and start the same command again"
         ) from error
 
 
-def _record(reader):
-    return json.loads(reader.get_tensor("record/.ATTRIBUTES/VARIABLE_VALUE"))
+def _saved(reader):
+    return json.loads(reader.get_tensor("progress/.ATTRIBUTES/VARIABLE_VALUE"))

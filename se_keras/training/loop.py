@@ -1,8 +1,7 @@
-"""One training loop for every strategy of `tf.distribute`.
+"""One training loop for every task and every strategy of `tf.distribute`.
 
 Keras's `fit` fails under MultiWorkerMirroredStrategy (keras issue 20585), so the loop
-is made of public parts: `strategy.run`, `strategy.reduce`, Keras's optimizers and
-callbacks.
+uses public parts: `strategy.run`, `strategy.reduce`, Keras's optimizers and callbacks.
 """
 
 import dataclasses
@@ -11,18 +10,19 @@ import time
 from collections.abc import Callable, Mapping
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from se_keras.errors import InterruptionError, UsageError
-from se_keras.training.losses import LOSSES, targets
-from se_keras.training.optimizer import decays
-from se_keras.training.strategy import distribute_share, worker_of
+from se_keras.training.cluster import Cluster
+from se_keras.training.optimizer import decays, l2_penalty
+from se_keras.training.tasks.task import Task
 
-# Reading a result waits for the device; more often than this nobody can look.
+# Reading a result waits for the device; a progress bar needs no more than this.
 PROGRESS_SECONDS = 0.2
+# Names beside the task's own: in sums, and in predictions.
+STOPPING, WEIGHTS = "_stopping", "_weights"
 REMEDY = "lower the learning_rate, or try another precision"
-# Sums that are no sums over images.
-COUNTS = ("examples", "stopping")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Progress:
     """How far a run is.
 
     Attributes:
-        epoch: Finished epochs: trained and evaluated.
-        step: Steps taken since.
+        epoch: Number of finished epochs: trained and evaluated.
+        step: Number of steps taken since.
         totals: Sums over the images of these steps, as `Trainer.train_step` returns
             them.
-        logs: What the last finished epoch logged; empty within an epoch.
+        logs: Logs of the last finished epoch; empty within an epoch.
     """
 
     epoch: int = 0
@@ -44,64 +44,50 @@ class Progress:
 
 
 class Trainer:
-    """Trains and evaluates a classifier that returns logits.
+    """Trains and evaluates a model for a task.
+
+    The trainer knows replicas, gradient accumulation, the moving average of the
+    weights and callbacks. Loss, metrics and evaluation are the task's; batch size,
+    clipping and decay are those of the task's recipe.
 
     Args:
-        model: Built in the scope of `strategy`.
-        optimizer: Of `make_optimizer`, created in the scope of `strategy`; one that
-            sums gradients over replicas itself would do so a second time.
-        strategy: Where to run.
-        classes: Number of classes.
-        batch_size: Images of a batch over all replicas.
-        weight_decay: L2 penalty on the trainable kernels.
-        label_smoothing: Share of each label that is spread over all classes.
-        loss: A key of `LOSSES`.
-        target_threshold: See `losses.targets`.
-        clip_norm: Largest norm of the gradient over all variables and replicas;
-            `None` for any.
-        accumulation: Parts of a replica's batch that go through the model one after
-            the other, for less memory. The gradient is that of the whole batch; batch
-            norm sees the parts.
-        average: A second model like `model`, created in the scope of `strategy`, that
+        model: Created in the scope of `cluster`.
+        optimizer: From `make_optimizer`, created in the scope of `cluster`. It must not
+            sum gradients over replicas itself, as Keras's own optimizers do.
+        task: What the model learns.
+        cluster: Where to train. Defaults to one device.
+        average: A second model like `model`, created in the scope of `cluster`, that
             gets the moving average of its weights; it is the one evaluated.
-        average_momentum: Weight of the past in that average, for one step.
 
     Attributes:
-        frozen: Whether the epochs to come train the variables that are trainable now,
-            when less of them are than at the start.
+        frozen: Whether the next epochs train the variables that are trainable now, if
+            they are fewer than at the start.
         progress: How far the last `fit` is.
+
+    Example:
+
+    ```python
+    task = training.Classification(training.make_recipe("sample", batch_size=32))
+    trainer = training.Trainer(model, optimizer, task)
+    trainer.evaluate(data)  # batches of (images, labels, weights)
+    ```
     """
 
     def __init__(
         self,
         model: keras.Model,
         optimizer: keras.optimizers.Optimizer,
-        strategy: tf.distribute.Strategy,
-        *,
-        classes: int,
-        batch_size: int,
-        weight_decay: float = 0.0,
-        label_smoothing: float = 0.0,
-        loss: str = "cross_entropy",
-        target_threshold: float | None = None,
-        clip_norm: float | None = None,
-        accumulation: int = 1,
+        task: Task,
+        cluster: Cluster | None = None,
         average: keras.Model | None = None,
-        average_momentum: float = 0.0,
     ):
         self.model = model
         self.optimizer = optimizer
-        self.strategy = strategy
-        self._classes = classes
-        self._batch_size = batch_size
-        self._weight_decay = weight_decay
-        self._label_smoothing = label_smoothing
-        self._loss = LOSSES[loss]
-        self._target_threshold = target_threshold
-        self._clip_norm = clip_norm
-        self._accumulation = accumulation
+        self.task = task
+        self.cluster = cluster or Cluster()
         self.average = average
-        self._average_momentum = average_momentum
+        self._recipe = task.recipe
+        self._l2 = l2_penalty(task.recipe)
         self.frozen = False
         self._kernels = [v for v in model.trainable_variables if decays(v)]
         self._statistics = [
@@ -113,18 +99,17 @@ class Trainer:
         ]
         if average:
             average.set_weights(model.get_weights())
-        with strategy.scope():
+        with self.cluster.scope():
             optimizer.build(model.trainable_variables)
         self.progress = Progress()
-        self._workers = worker_of(strategy).count
         self._unchecked = None
         self._stop_wanted = False
-        # In the graph of a step, so that all workers hear of it in the same step.
+        # Summed in the graph of a step, so that all workers stop at the same step.
         self._stop_here = tf.Variable(0.0)
 
     @property
     def state(self) -> dict[str, list[keras.Variable]]:
-        """All that training changes: of the model, random states too, and optimizer."""
+        """All variables that training changes, by owner: what a checkpoint saves."""
         average = {"average": list(self.average.variables)} if self.average else {}
         return {
             "model": list(self.model.variables),
@@ -133,20 +118,22 @@ class Trainer:
         }
 
     def request_stop(self) -> None:
-        """Makes `fit` end after the step that is running; callable from a signal."""
+        """Makes `fit` end after the current step; signal handlers may call it."""
         self._stop_wanted = True
 
     def prepare_to_save(self) -> None:
-        """Makes `state` and `progress` fit to be saved.
+        """Brings `state` and `progress` into a form that can be saved.
 
         Raises:
             UsageError: If the last loss or a weight is not finite.
         """
         self._check_last()
-        if self.strategy.num_replicas_in_sync > 1:
+        if self.cluster.replicas > 1:
             self._average_statistics()
         if not self._all_finite():
-            raise UsageError(f"Weights are not finite after {self._place()}: {REMEDY}")
+            raise UsageError(
+                f"Weights are not finite after {self._position()}: {REMEDY}"
+            )
 
     def fit(
         self,
@@ -162,16 +149,17 @@ class Trainer:
         """Trains for some epochs, each followed by an evaluation.
 
         Args:
-            training_data: Callable of an epoch's number and of the steps to leave out
-                at its beginning that returns its batches: pairs of images and
-                labels, integers or shares of the classes. With several workers, this
-                worker's share of each batch.
+            training_data: Callable of the number of an epoch and of the steps to skip
+                at its start that returns its batches, such as `task.training_batches`:
+                pairs of inputs and targets. With several workers, this worker's share
+                of each batch.
             evaluation_data: Batches for `evaluate`.
             steps_per_epoch: Batches of an epoch.
-            epochs: Number of the epoch at which to stop.
-            progress: Where to begin. Defaults to the beginning.
+            epochs: Number of epochs after which to stop, those before `progress`
+                included.
+            progress: Where to start. Defaults to the beginning.
             callbacks: Keras callbacks; they see the logs of Keras's `fit`.
-            verbose: 1 for a progress bar, 2 for a line an epoch, 0 for silence.
+            verbose: 1 for a progress bar, 2 for one line per epoch, 0 for no output.
 
         Returns:
             The logs of each epoch, as in `keras.callbacks.History.history`.
@@ -198,8 +186,8 @@ class Trainer:
             for epoch in range(first, epochs):
                 callbacks.on_epoch_begin(epoch)
                 data = training_data(epoch, self.progress.step)
-                logs = self._train_epoch(self._distribute(data), callbacks)
-                if self.strategy.num_replicas_in_sync > 1:
+                logs = self._train_epoch(self.cluster.distribute(data), callbacks)
+                if self.cluster.replicas > 1:
                     self._average_statistics()
                 evaluation = self.evaluate(evaluation_data)
                 del evaluation["examples"]
@@ -209,36 +197,45 @@ class Trainer:
                 if self.model.stop_training:
                     break
         finally:
-            # Whatever ended it: TensorBoard has files to close.
+            # However it ended: TensorBoard has files to close.
             callbacks.on_train_end(logs)
-            # Here, and not at the start: a signal may come before.
+            # Not at the start: a signal may come before it.
             self._stop_wanted = False
         return self.model.history.history
 
     def evaluate(self, data: tf.data.Dataset) -> dict[str, float]:
-        """Returns loss and accuracies over all images of weight 1.
+        """Evaluates the model on all images of weight 1.
 
         Args:
-            data: Batches of images, integer labels and weights. With several workers,
-                this worker's share of each batch.
+            data: Batches of inputs, targets and weights `(batch,)`, 1 or 0. With
+                several workers, this worker's share of each batch.
 
         Returns:
-            `loss`, `accuracy`, `top5_accuracy` (where there are more than 5 classes)
-            and `examples`, the number of images.
+            The metrics of the task, with `loss`; and `examples`, the number of images.
 
         Raises:
             InterruptionError: After `request_stop`.
         """
-        totals = {}
-        for batch in self._distribute(data):
-            sums = self._run(self._evaluation_step, batch)
+        totals, predictions = {}, []
+        for batch in self.cluster.distribute(data):
+            sums, predicted = self._run(self._evaluation_step, batch)
             totals = _add(totals, sums)
+            predictions.append(_of_images(predicted))
             if self._stops(sums):
-                raise InterruptionError(f"In the evaluation after {self._place()}")
-        return self._logs(totals) | {"examples": int(totals["examples"])}
+                raise InterruptionError(f"In the evaluation after {self._position()}")
+        logs = self.task.evaluate(_without_stopping(totals), _concatenated(predictions))
+        return logs | {"examples": int(totals["examples"])}
 
     def train_step(self, batch) -> dict[str, tf.Tensor]:
-        """Takes a step on a distributed batch and returns sums over its images."""
+        """Takes one training step.
+
+        Args:
+            batch: Inputs and targets, distributed by the cluster.
+
+        Returns:
+            Sums over the images of the batch: `loss`, `examples`, and the metrics of
+            the task.
+        """
         return self._train_step(batch)
 
     def _train_epoch(self, batches, callbacks):
@@ -247,13 +244,13 @@ class Trainer:
         for step, batch in enumerate(batches, self.progress.step):
             callbacks.on_train_batch_begin(step)
             sums = self._run(train_step, batch)
-            before, self._unchecked = self._unchecked, (self._place(step + 1), sums)
+            before, self._unchecked = self._unchecked, (self._position(step + 1), sums)
             totals = _add(self.progress.totals, sums)
             self.progress = dataclasses.replace(
                 self.progress, step=step + 1, totals=totals
             )
-            # One step behind the device: it has work while the host waits for this.
-            stops = self._stop_wanted and self._workers == 1
+            # One step behind: the device works while the host waits for the result.
+            stops = self._stop_wanted and self.cluster.workers == 1
             if before:
                 self._check(*before)
                 stops = stops or self._stops(before[1])
@@ -261,7 +258,7 @@ class Trainer:
                 shown, logs = time.monotonic(), self._logs(totals)
             callbacks.on_train_batch_end(step, logs)
             if stops:
-                raise InterruptionError(f"After {self._place()}")
+                raise InterruptionError(f"After {self._position()}")
         self._check_last()
         return self._logs(self.progress.totals)
 
@@ -271,10 +268,10 @@ class Trainer:
         return step(batch)
 
     def _stops(self, sums):
-        """Returns whether the run ends here, which all workers see in one step."""
-        if self._workers == 1:
+        """Returns whether the run ends here: the same step on all workers."""
+        if self.cluster.workers == 1:
             return self._stop_wanted
-        return float(sums["stopping"]) > 0
+        return float(sums[STOPPING]) > 0
 
     def _check_last(self):
         unchecked, self._unchecked = self._unchecked, None
@@ -286,18 +283,12 @@ class Trainer:
         if not math.isfinite(loss):
             raise UsageError(f"The loss is {loss} in {place}: {REMEDY}")
 
-    def _place(self, step=None):
+    def _position(self, step=None):
         step = self.progress.step if step is None else step
         return f"step {step} of epoch {self.progress.epoch + 1}"
 
-    def _distribute(self, data):
-        if self._workers == 1:
-            return self.strategy.experimental_distribute_dataset(data)
-        return distribute_share(self.strategy, data)
-
     def _logs(self, totals):
-        examples = max(float(totals["examples"]), 1.0)
-        return {k: float(v) / examples for k, v in totals.items() if k not in COUNTS}
+        return self.task.logs(_without_stopping(totals))
 
     @property
     def evaluated(self) -> keras.Model:
@@ -314,8 +305,8 @@ class Trainer:
         return self._step(batch)
 
     def _step(self, batch):
-        def step(images, labels):
-            gradients, sums = self._gradients(images, labels)
+        def step(inputs, targets):
+            gradients, sums = self._gradients(inputs, targets)
             self.optimizer.apply_gradients(
                 zip(
                     self._over_replicas(gradients),
@@ -325,36 +316,34 @@ class Trainer:
             )
             return sums
 
-        sums = self._reduce(self.strategy.run(step, args=batch))
+        sums = self.cluster.reduce_sum(self.cluster.run(step, batch))
         if self.average:
             self._update_average()
         return sums
 
-    def _gradients(self, images, labels):
-        """Returns the gradients of a replica's share of the loss, and its sums."""
+    def _gradients(self, inputs, targets):
+        """Returns the gradients of this replica's images, and the sums over them."""
         variables = [v.value for v in self.model.trainable_variables]
-        parts = self._accumulation
+        parts = self._recipe.gradient_accumulation
         gradients, sums = None, {}
         for part, targets_of_part in zip(
-            tf.split(images, parts), tf.split(labels, parts), strict=True
+            _split(inputs, parts), _split(targets, parts), strict=True
         ):
             if gradients is not None:
                 # Without this TensorFlow may hold all parts in memory at once.
                 with tf.control_dependencies(gradients):
-                    part = tf.identity(part)
+                    part = tf.nest.map_structure(tf.identity, part)
             with tf.GradientTape() as tape:
-                logits = self.model(part, training=True)
-                losses = self._losses(targets_of_part, logits)
-                # Gradients are summed over replicas, so each takes its share.
-                loss = tf.reduce_sum(losses) / self._batch_size
-                shares = self.strategy.num_replicas_in_sync * parts
+                outputs = self.model(part, training=True)
+                losses = self.task.losses(targets_of_part, outputs)
+                # Gradients are summed over replicas and parts.
+                loss = tf.reduce_sum(_total(losses)) / self._recipe.batch_size
+                shares = self.cluster.replicas * parts
                 scaled = self.optimizer.scale_loss(loss + self._penalty() / shares)
             new = tape.gradient(scaled, variables)
             gradients = new if gradients is None else list(map(tf.add, gradients, new))
-            sums = _add(
-                sums,
-                self._sums(losses, targets_of_part, logits, tf.ones_like(losses)),
-            )
+            weights = tf.ones_like(_total(losses))
+            sums = _add(sums, self._sums(losses, targets_of_part, outputs, weights))
         return gradients, sums
 
     def _over_replicas(self, gradients):
@@ -363,47 +352,45 @@ class Trainer:
         Keras clips, and looks for infinities, before it sums over replicas: then each
         replica clips its share, and they may disagree on whether to skip a step.
         """
-        context = tf.distribute.get_replica_context()
-        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        if self._clip_norm:
-            norm = self.optimizer.scale_loss(tf.constant(self._clip_norm))
+        gradients = self.cluster.all_reduce_sum(gradients)
+        if self._recipe.clip_norm:
+            norm = self.optimizer.scale_loss(tf.constant(float(self._recipe.clip_norm)))
             gradients, _ = tf.clip_by_global_norm(gradients, norm)
         return gradients
 
     def _update_average(self):
         """Moves the average toward the weights, batch norm's statistics included.
 
-        Keras's `use_ema` leaves the statistics out. In the first steps the average
-        is of fewer steps, as in `tf.train.ExponentialMovingAverage`.
+        Keras's `use_ema` leaves the statistics out. The first steps average over fewer
+        steps, as `tf.train.ExponentialMovingAverage` does.
         """
         step = tf.cast(self.optimizer.iterations, tf.float32)
-        share = 1 - tf.minimum(self._average_momentum, (1 + step) / (10 + step))
+        rate = 1 - tf.minimum(self._recipe.ema, (1 + step) / (10 + step))
 
         def move(average, value):
-            average.assign_sub(share * (average - value))
+            average.assign_sub(rate * (average - value))
 
         pairs = zip(self.average.weights, self.model.weights, strict=True)
         for average, weight in pairs:
-            self.strategy.extended.update(average.value, move, args=(weight.value,))
+            self.cluster.update(average, move, weight.value)
 
     @tf.function
     def _average_statistics(self):
-        """Gives all replicas the mean of their batch-norm statistics.
+        """Assigns the mean of the batch-norm statistics of all replicas to each.
 
         Each replica keeps its own in training; without this, evaluation would depend
         on which replica sees an image, and a file would hold those of the first.
         """
 
         def average():
-            context = tf.distribute.get_replica_context()
-            # Shares of a sum: with MEAN, and with what is only read from a variable,
+            # With ReduceOp.MEAN, or with a value that is only read from a variable,
             # MultiWorkerMirroredStrategy finds no device to reduce on.
-            shares = [v.value / context.num_replicas_in_sync for v in self._statistics]
-            means = context.all_reduce(tf.distribute.ReduceOp.SUM, shares)
+            shares = [v.value / self.cluster.replicas for v in self._statistics]
+            means = self.cluster.all_reduce_sum(shares)
             for variable, mean in zip(self._statistics, means, strict=True):
                 variable.assign(mean)
 
-        self.strategy.run(average)
+        self.cluster.run(average)
 
     @tf.function
     def _all_finite(self):
@@ -412,54 +399,62 @@ class Trainer:
 
     @tf.function(reduce_retracing=True)
     def _evaluation_step(self, batch):
-        def step(images, labels, weights):
-            logits = self.evaluated(images, training=False)
-            return self._sums(self._losses(labels, logits), labels, logits, weights)
+        def step(inputs, targets, weights):
+            outputs = self.evaluated(inputs, training=False)
+            losses = self.task.losses(targets, outputs)
+            predicted = self.task.predictions(targets, outputs)
+            return (
+                self._sums(losses, targets, outputs, weights),
+                predicted and {**predicted, WEIGHTS: weights},
+            )
 
-        return self._reduce(self.strategy.run(step, args=batch))
-
-    def _losses(self, labels, logits):
-        """Returns the loss of each image, in float32."""
-        return self._loss(
-            targets(
-                labels, self._classes, self._label_smoothing, self._target_threshold
-            ),
-            tf.cast(logits, tf.float32),
-        )
+        sums, predicted = self.cluster.run(step, batch)
+        return self.cluster.reduce_sum(sums), self.cluster.gather(predicted)
 
     def _penalty(self):
         penalties = list(self.model.losses)
-        if self._weight_decay:
-            penalties += [self._weight_decay * tf.nn.l2_loss(v) for v in self._kernels]
+        if self._l2:
+            penalties += [self._l2 * tf.nn.l2_loss(v) for v in self._kernels]
         return tf.add_n(penalties) if penalties else 0.0
 
-    def _sums(self, losses, labels, logits, weights):
-        if labels.dtype.is_floating:
-            # An image of two classes counts for the larger one.
-            labels = tf.argmax(labels, -1)
-        values = {
-            "loss": losses,
-            "accuracy": keras.metrics.sparse_categorical_accuracy(labels, logits),
-            "examples": tf.ones_like(losses),
-        }
-        if self._classes > 5:
-            values["top5_accuracy"] = keras.metrics.sparse_top_k_categorical_accuracy(
-                labels, logits, k=5
-            )
-        sums = {
-            name: tf.reduce_sum(tf.cast(value, tf.float32) * weights)
-            for name, value in values.items()
-        }
-        if self._workers > 1:
-            sums["stopping"] = self._stop_here.read_value()
+    def _sums(self, losses, targets, outputs, weights):
+        """Returns sums over the images of a replica, by name."""
+        values = {**losses, "loss": _total(losses), "examples": tf.ones_like(weights)}
+        sums = {name: tf.reduce_sum(value * weights) for name, value in values.items()}
+        sums |= self.task.sums(targets, outputs, weights)
+        if self.cluster.workers > 1:
+            sums[STOPPING] = self._stop_here.read_value()
         return sums
 
-    def _reduce(self, sums):
-        return {
-            name: self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
-            for name, value in sums.items()
-        }
+
+def _total(losses):
+    """Returns the sum of the terms of the loss, for each image."""
+    return tf.add_n(list(losses.values()))
+
+
+def _split(structure, parts):
+    """Splits the tensors of a structure into parts of a batch."""
+    tensors = [tf.split(tensor, parts) for tensor in tf.nest.flatten(structure)]
+    return [
+        tf.nest.pack_sequence_as(structure, part) for part in zip(*tensors, strict=True)
+    ]
 
 
 def _add(totals, sums):
     return {k: totals[k] + v if k in totals else v for k, v in sums.items()}
+
+
+def _without_stopping(totals):
+    return {name: float(v) for name, v in totals.items() if name != STOPPING}
+
+
+def _of_images(predicted):
+    """Returns the predictions of a batch as arrays, without images of weight 0."""
+    arrays = {name: np.asarray(value) for name, value in predicted.items()}
+    weights = arrays.pop(WEIGHTS, None)
+    return {name: array[weights > 0] for name, array in arrays.items()}
+
+
+def _concatenated(batches):
+    names = batches[0] if batches else ()
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in names}

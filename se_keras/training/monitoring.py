@@ -1,4 +1,4 @@
-"""What there is to see of a run: speed, TensorBoard, gates, augmented images."""
+"""Callbacks that show how a run goes: speed, augmented images, gates."""
 
 import pathlib
 import time
@@ -20,11 +20,12 @@ IMAGES = 16
 class Speed(keras.callbacks.Callback):
     """Adds speed and learning rate to the logs that later callbacks see.
 
-    Steps log `images_per_second` and `minutes_left`, of training alone, for the whole
-    run; epochs `images_per_second` and `learning_rate`, that of the last step.
+    Steps log `images_per_second` of this epoch, and `minutes_left` of the whole
+    training, without evaluation; epochs log `images_per_second`, and `learning_rate` of
+    the last step.
 
     Args:
-        recipe: The run.
+        recipe: Settings of the run.
         steps_per_epoch: Steps of an epoch.
     """
 
@@ -45,12 +46,12 @@ class Speed(keras.callbacks.Callback):
         """Adds the speed of the epoch so far."""
         now = time.monotonic()
         self._steps += 1
-        # The first step of an epoch waits for the pipeline, that of a run for a trace.
+        # The first step of an epoch waits for the pipeline, that of a run for tracing.
         timed = self._steps - 1 or 1
         self._rate = timed / max(now - self._since, 1e-9)
         if self._steps == 1:
             self._since = now
-        # Logs without anything in them are not shown.
+        # Empty logs are not shown.
         if logs:
             logs["images_per_second"] = self._rate * self._batch_size
             epochs = self._epochs - self._epoch - 1
@@ -58,38 +59,38 @@ class Speed(keras.callbacks.Callback):
             logs["minutes_left"] = left / self._rate / 60
 
     def on_epoch_end(self, epoch, logs=None):
-        """Adds the speed of the epoch, and its last rate."""
-        # The optimizer's own is already that of the next step.
+        """Adds the speed of the epoch, and its last learning rate."""
+        # The optimizer's own rate is already that of the next step.
         done = tf.convert_to_tensor(self.model.optimizer.iterations.value)
         logs["learning_rate"] = float(self._schedule(int(done) - 1))
         logs["images_per_second"] = self._rate * self._batch_size
 
 
 class AugmentedImages(keras.callbacks.Callback):
-    """Shows the first training images in TensorBoard, as the network gets them.
+    """Writes the first training images for TensorBoard, as the network gets them.
 
     Args:
-        folder: TensorBoard's folder.
-        batch: Callable that returns a batch of normalized images.
-        record: How they were normalized.
+        folder: Directory of TensorBoard's files.
+        images: Callable that returns a batch of normalized images.
+        preprocessing: How they were normalized.
     """
 
     def __init__(
         self,
         folder: pathlib.Path,
-        batch: Callable[[], tf.Tensor],
-        record: Preprocessing,
+        images: Callable[[], tf.Tensor],
+        preprocessing: Preprocessing,
     ):
         super().__init__()
         self._folder = folder / "images"
-        self._batch = batch
-        self._record = record
+        self._images = images
+        self._preprocessing = preprocessing
 
     def on_epoch_begin(self, epoch, logs=None):
         """Writes images before the first epoch."""
         if epoch > 0:
             return
-        pixels = (self._batch()[:IMAGES] - self._record.offset) / self._record.scale
+        pixels = self._preprocessing.denormalize(self._images()[:IMAGES])
         writer = tf.summary.create_file_writer(str(self._folder))
         with writer.as_default(step=0):
             tf.summary.image(
@@ -99,11 +100,11 @@ class AugmentedImages(keras.callbacks.Callback):
 
 
 class GateHistograms(keras.callbacks.Callback):
-    """Writes histograms of some gates to TensorBoard after each epoch.
+    """Writes histograms of some gates for TensorBoard after each epoch.
 
     Args:
-        folder: TensorBoard's folder.
-        model: The model to look at; without gates there is nothing to write.
+        folder: Directory of TensorBoard's files.
+        model: The model with the gates; without gates nothing is written.
         images: Callable that returns a batch of evaluation images.
     """
 
@@ -129,25 +130,26 @@ class GateHistograms(keras.callbacks.Callback):
             self._images = self._get_images()
             self._writer = tf.summary.create_file_writer(str(self._folder))
         with self._writer.as_default(step=epoch):
-            for name, maps in self._inputs(self._images, training=False).items():
-                gates = self._layers[name].gate(maps)
+            for name, inputs in self._inputs(self._images, training=False).items():
+                gates = self._layers[name].gate(inputs)
                 tf.summary.histogram(f"gates/{name}", tf.cast(gates, tf.float32))
         self._writer.flush()
 
 
 def inputs_of_gates(model: keras.Model, count: int = GATES) -> keras.Model | None:
-    """Returns a model of the inputs of some gates by name, first and last among them.
+    """Returns a model whose outputs are the inputs of some gates.
 
     Args:
         model: A functional model.
-        count: How many at most.
+        count: How many gates at most; the first and the last are among them.
 
     Returns:
-        The model, or `None` if there are no gates.
+        A model that returns the feature maps by the names of the layers, or `None` if
+        there are no gates.
     """
     layers = [layer for layer in model.layers if isinstance(layer, Gate)]
     if not layers:
         return None
-    places = np.linspace(0, len(layers) - 1, min(count, len(layers))).round()
-    chosen = [layers[int(place)] for place in places]
+    indices = np.linspace(0, len(layers) - 1, min(count, len(layers))).round()
+    chosen = [layers[int(index)] for index in indices]
     return keras.Model(model.input, {layer.name: layer.input for layer in chosen})

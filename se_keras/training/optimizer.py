@@ -1,4 +1,4 @@
-"""Optimizers: Keras's, with a rate and a decay for each variable.
+"""Keras's optimizers, with a learning rate and a decay for each variable.
 
 The trainer sums gradients over replicas before it clips them and before the loss scale
 looks for infinities, where Keras's optimizers would sum them afterwards.
@@ -14,9 +14,10 @@ from se_keras.training.schedule import make_schedule
 
 
 def decays(variable: keras.Variable) -> bool:
-    """Whether weight decay is on a variable: on kernels, all else has none.
+    """Returns whether weight decay applies to a variable: to kernels only.
 
-    That leaves out biases, those of the gates too, and the scale and offset of norms.
+    It does not apply to biases, those of the gates included, and to the scale and
+    offset of normalization layers.
     """
     return variable.path.endswith("kernel")
 
@@ -25,9 +26,9 @@ class _PerVariable:
     """Mixin of an optimizer of Keras.
 
     Args:
-        decoupled_decay: Share of a kernel that a step takes from it, times its rate
-            (Loshchilov and Hutter 2017).
-        rate_scale: Callable of a variable that returns the factor of its rate.
+        decoupled_decay: Fraction of a kernel that a step subtracts from it, times the
+            learning rate (Loshchilov and Hutter 2017).
+        rate_scale: Callable of a variable that returns the factor of its learning rate.
         **kwargs: Arguments of the optimizer.
     """
 
@@ -44,13 +45,13 @@ class _PerVariable:
         self._rate_scale = rate_scale or (lambda variable: 1.0)
 
     def build(self, variables):
-        """Creates the slots, and notes what holds for each variable."""
+        """Creates the slots, and stores the factor and decay of each variable."""
         self._rate_scales = tuple(self._rate_scale(v) for v in variables)
         self._decayed = tuple(decays(v) for v in variables)
         super().build(variables)
 
     def update_step(self, gradient, variable, learning_rate):
-        """Updates a variable at its own rate."""
+        """Updates a variable at its own learning rate."""
         index = self._get_variable_index(variable)
         rate = ops.cast(learning_rate, variable.dtype) * self._rate_scales[index]
         if self._decayed[index] and self.decoupled_decay:
@@ -58,7 +59,7 @@ class _PerVariable:
         super().update_step(gradient, variable, rate)
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
-        """The trainer has summed them."""
+        """Does nothing: the trainer has summed the gradients."""
         return grads_and_vars
 
 
@@ -71,11 +72,11 @@ class AdamW(_PerVariable, keras.optimizers.Adam):
 
 
 class Lamb(_PerVariable, keras.optimizers.Lamb):
-    """LAMB as timm and NVIDIA have it.
+    """LAMB as implemented by timm and NVIDIA.
 
-    The decay is part of the update whose norm the rate is adapted to, and variables
-    without decay keep the plain rate. In `keras.optimizers.Lamb` the decay comes
-    before, at the plain rate.
+    The decay is part of the update whose norm the learning rate is adapted to, and
+    variables without decay keep the plain rate. `keras.optimizers.Lamb` applies the
+    decay before, at the plain rate.
 
     Reference:
         [You et al. 2019](https://arxiv.org/abs/1904.00962), algorithm 2.
@@ -123,12 +124,12 @@ def make_optimizer(
     steps_per_epoch: int,
     rate_scale: Callable[[keras.Variable], float] | None = None,
 ) -> keras.optimizers.Optimizer:
-    """Returns the optimizer of a recipe; call it in the scope of the strategy.
+    """Returns the optimizer of a recipe; call it in the scope of the cluster.
 
     Args:
         recipe: A `Recipe`.
         steps_per_epoch: Steps of an epoch, for the schedule.
-        rate_scale: Callable of a variable that returns the factor of its rate.
+        rate_scale: Callable of a variable that returns the factor of its learning rate.
     """
     kind, settings = OPTIMIZERS[recipe.optimizer](recipe)
     optimizer = kind(
@@ -140,5 +141,5 @@ def make_optimizer(
 
 
 def l2_penalty(recipe) -> float:
-    """Returns the weight decay that is a term of the loss, not of the optimizer."""
+    """Returns the weight decay that is a term of the loss: 0 unless it is SGD's."""
     return recipe.weight_decay if recipe.optimizer == "sgd" else 0.0

@@ -1,4 +1,4 @@
-"""A picture of a run: its curves."""
+"""Plots of a run."""
 
 import csv
 import math
@@ -7,17 +7,17 @@ import pathlib
 from se_keras.files import replacing
 
 TRAINING, EVALUATION, RATE = "#1f77b4", "#d62728", "#555555"
-# Rates that differ by more than this factor are drawn on a logarithmic axis.
+# Learning rates that differ by a larger factor are plotted on a logarithmic axis.
 LARGE = 30
 
 
 def plot_curves(metrics: str | pathlib.Path, path: str | pathlib.Path, title: str = ""):
-    """Draws loss, accuracy and learning rate over the epochs as a PNG.
+    """Plots loss, accuracy and learning rate over the epochs.
 
     Args:
-        metrics: A `metrics.csv` of a run.
-        path: The picture.
-        title: Its title.
+        metrics: The `metrics.csv` of a run.
+        path: The PNG file to write.
+        title: Title of the plot.
 
     Returns:
         The `matplotlib.figure.Figure`.
@@ -28,7 +28,7 @@ def plot_curves(metrics: str | pathlib.Path, path: str | pathlib.Path, title: st
     plot_curves("runs/digits-se_resnet20/metrics.csv", "curves.png")
     ```
     """
-    # Drawn without a screen, and without a change of what the caller's pyplot uses.
+    # Needs no screen, and leaves the backend of the caller's pyplot unchanged.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -77,7 +77,7 @@ def plot_curves(metrics: str | pathlib.Path, path: str | pathlib.Path, title: st
 
 
 def _columns(metrics) -> dict[str, list[float]]:
-    """Returns the columns of a CSV file; what is missing in a row is no number."""
+    """Returns the columns of a CSV file; missing values are NaN."""
     with pathlib.Path(metrics).open(newline="") as file:
         rows = list(csv.DictReader(file))
     return {name: [float(row[name] or "nan") for row in rows] for name in rows[-1]}

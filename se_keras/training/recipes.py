@@ -1,4 +1,4 @@
-"""Recipes by name, and how one is made from a name, a file and flags.
+"""Recipes by name, and a recipe from a name, a file and flags.
 
 References:
     - [Hu et al. 2017](https://arxiv.org/abs/1709.01507), section 6.1, and their release
@@ -14,7 +14,9 @@ from collections.abc import Mapping
 
 from se_keras.data.augmentation import Augmentation
 from se_keras.errors import as_usage_errors
-from se_keras.training.recipe import RATE_SCALINGS, Recipe, require_choice
+from se_keras.training.checks import require_choice
+from se_keras.training.recipe import Recipe
+from se_keras.training.schedule import RATE_SCALINGS
 from se_keras.training.settings import fields_of, flattened, replace_settings
 
 # The paper, section 6.1; Goyal et al. 2017 for the batch of 1024 on many devices.
@@ -28,7 +30,7 @@ _PAPER = Recipe(
     boundaries=(30, 60, 90),
 )
 
-# The networks that were released, trained on 4 times fewer images a step.
+# The networks that were released, trained with a quarter of the batch.
 _CAFFE_RELEASE = dataclasses.replace(
     _PAPER,
     model="se_resnet50_caffe",
@@ -98,8 +100,8 @@ _RSB_A3 = dataclasses.replace(
     augmentation=dataclasses.replace(_RSB_A2.augmentation, magnitude=6, repeats=1),
 )
 
-# Some thousands of images of one's own: a small rate, and smaller far from the new
-# classifier, which is trained alone first.
+# For some thousands of images: a small learning rate, smaller in the first stages, and
+# the new classifier is trained alone first.
 _FINETUNE = Recipe(
     dataset="oxford_flowers102",
     model="se_resnet50",
@@ -116,7 +118,7 @@ _FINETUNE = Recipe(
     augmentation=Augmentation(area=(0.25, 1.0)),
 )
 
-# The embedded digits in minutes on a CPU. A mirrored digit is no digit: no flip.
+# The embedded digits, in minutes on a CPU. No flip: a mirrored digit is not a digit.
 _SAMPLE = dataclasses.replace(
     _PAPER_CIFAR,
     dataset="digits",
@@ -154,23 +156,24 @@ _DATASET_RECIPES = {
 def make_recipe(
     name: str | None = None, config: Mapping[str, object] | None = None, **overrides
 ) -> Recipe:
-    """Returns a recipe of the table with some fields replaced.
+    """Returns a recipe of `RECIPES` with some fields replaced.
 
-    A batch that is changed without the rate changes the rate too, as the recipe's
-    `rate_scaling` says.
+    If the batch is changed and the learning rate is not, the rate follows the batch as
+    the recipe's `rate_scaling` states.
 
     Args:
-        name: A name in `RECIPES`. Defaults to what `config` says under `recipe`, or to
-            the one for the data set: `"sample"` for the embedded digits,
+        name: A name in `RECIPES`. Defaults to the value of `recipe` in `config`, or to
+            the recipe for the data set: `"sample"` for the embedded digits,
             `"paper_cifar"` for small images, `"finetune"` with `weights`, else
             `"paper"`.
         config: Fields of the recipe, as `read_config` reads them from a YAML file.
-        **overrides: Fields of `Recipe`, which win over those of `config`. Those of the
-            augmentation may be given as `**{"augmentation.padding": 2}`. Values may be
-            text. Those that are `None` keep the recipe's value.
+        **overrides: Fields by the names that their flags have, which override those of
+            `config`: `epochs=30`, `workdir="runs/a"`, and with a dot
+            `**{"augmentation.padding": 2}`. Values may be text. Those that are `None`
+            keep the recipe's value.
 
     Raises:
-        UsageError: On an unknown name, field or value.
+        UsageError: On an unknown name or field, or a value that is not valid.
 
     Example:
 
@@ -192,13 +195,13 @@ def make_recipe(
 
 
 def recipes_table() -> str:
-    """Returns a Markdown table of the recipes: the fields that are not all alike."""
+    """Returns a Markdown table of the fields in which the recipes differ."""
     columns = {name: flattened(recipe) for name, recipe in RECIPES.items()}
     rows = [["", *columns]]
-    for field in fields_of(Recipe):
-        values = [column[field] for column in columns.values()]
+    for field in fields_of(Recipe).values():
+        values = [column[field.path] for column in columns.values()]
         if any(value != values[0] for value in values):
-            rows.append([field, *map(_cell, values)])
+            rows.append([field.name, *map(_cell, values)])
     rows.insert(1, ["---"] * len(rows[0]))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -222,7 +225,7 @@ def _recipe_of(given) -> str:
 
 
 def _replace(recipe: Recipe, settings: Mapping[str, object]) -> Recipe:
-    """Replaces fields; the rate follows the batch, unless it is given."""
+    """Replaces fields; the learning rate follows the batch unless it is given."""
     with as_usage_errors(ValueError):
         changed = replace_settings(recipe, settings)
     if "learning_rate" in settings or changed.batch_size == recipe.batch_size:

@@ -3,14 +3,18 @@
 import keras
 from keras import ops
 
+SCHEDULES = ("step", "cosine")
+# How the learning rate follows the batch: power of the factor of the batch size.
+RATE_SCALINGS = {"linear": 1.0, "square_root": 0.5, "none": 0.0}
+
 
 @keras.saving.register_keras_serializable(package="se_keras")
 class Warmup(keras.optimizers.schedules.LearningRateSchedule):
-    """A linear rise to another schedule.
+    """A linear warm-up before another schedule.
 
     Args:
         schedule: Schedule that counts from step 0, the warm-up included.
-        warmup_steps: Steps in which the rate rises from 0 to the schedule's.
+        warmup_steps: Steps in which the learning rate rises from 0 to the schedule's.
 
     Reference:
         [Goyal et al. 2017](https://arxiv.org/abs/1706.02677), section 2.2.
@@ -22,7 +26,7 @@ class Warmup(keras.optimizers.schedules.LearningRateSchedule):
         self.warmup_steps = warmup_steps
 
     def __call__(self, step):
-        """Returns the rate of a step."""
+        """Returns the learning rate of a step."""
         done = (ops.cast(step, "float32") + 1) / max(self.warmup_steps, 1)
         return self.schedule(step) * ops.minimum(done, 1.0)
 
@@ -42,16 +46,23 @@ class Warmup(keras.optimizers.schedules.LearningRateSchedule):
         )
 
 
-def make_schedule(recipe, steps_per_epoch: int):
-    """Returns the learning-rate schedule of a recipe."""
+def make_schedule(
+    recipe, steps_per_epoch: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Returns the learning-rate schedule of a recipe.
+
+    Args:
+        recipe: A `Recipe`.
+        steps_per_epoch: Steps of an epoch.
+    """
     schedules = keras.optimizers.schedules
     if recipe.schedule == "cosine":
         schedule = schedules.CosineDecay(
             recipe.learning_rate, recipe.epochs * steps_per_epoch
         )
     else:
-        # The end of the run is a boundary too, for recipes that have no other. Keras
-        # counts the step of a boundary to the rate before it.
+        # The end of the run is a boundary too, for recipes without others. In Keras the
+        # step of a boundary has the rate before it.
         boundaries = (*recipe.boundaries, recipe.epochs)
         schedule = schedules.PiecewiseConstantDecay(
             [epoch * steps_per_epoch - 1 for epoch in boundaries],

@@ -1,4 +1,8 @@
-"""Fields of a nested dataclass by dotted names: from text, from and to YAML."""
+"""Fields of a nested dataclass by name: from text, from and to YAML.
+
+A field within a field has a dotted name, `augmentation.padding`, unless the outer field
+is declared with `metadata=FLAT`: the fields of `Recipe.runtime` have short names.
+"""
 
 import contextlib
 import dataclasses
@@ -16,38 +20,57 @@ from se_keras.errors import UsageError
 from se_keras.files import replacing
 
 BOOLEANS = {"true": True, "false": False}
+FLAT = {"flat": True}
 
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One field.
+    """One field of a nested dataclass.
 
     Attributes:
-        name: Its name, with a dot for each level: `"augmentation.padding"`.
-        type: Its annotation.
-        help: What the docstring of its dataclass says.
+        name: Its name for users: `"epochs"`, `"augmentation.padding"`, `"workdir"`.
+        path: Its place in the dataclass: `"epochs"`, `"augmentation.padding"`,
+            `"runtime.workdir"`.
+        type: Its type.
+        help: Its description in the docstring of its dataclass.
     """
 
     name: str
+    path: str
     type: object
     help: str
 
 
-def fields_of(record) -> dict[str, Field]:
-    """Returns all fields of a dataclass and of those within it, by dotted name."""
-    found = {}
-    kind = record if isinstance(record, type) else type(record)
+def fields_of(settings) -> dict[str, Field]:
+    """Returns all fields of a dataclass and of the dataclasses within it.
+
+    Args:
+        settings: The dataclass, or an instance of it.
+
+    Returns:
+        The fields by their names for users.
+
+    Example:
+
+    ```python
+    list(training.fields_of(training.Recipe))  # all flags of a training run
+    ```
+    """
+    kind = settings if isinstance(settings, type) else type(settings)
     types_ = typing.get_type_hints(kind)
     texts = _attributes(kind)
+    found = {}
     for field in dataclasses.fields(kind):
-        if dataclasses.is_dataclass(types_[field.name]):
-            for inner in fields_of(types_[field.name]).values():
-                name = f"{field.name}.{inner.name}"
-                found[name] = dataclasses.replace(inner, name=name)
-        else:
-            found[field.name] = Field(
-                field.name, types_[field.name], texts.get(field.name, "")
+        if not dataclasses.is_dataclass(types_[field.name]):
+            help_ = texts.get(field.name, "")
+            found[field.name] = Field(field.name, field.name, types_[field.name], help_)
+            continue
+        for inner in fields_of(types_[field.name]).values():
+            name = (
+                inner.name if field.metadata == FLAT else f"{field.name}.{inner.name}"
             )
+            path = f"{field.name}.{inner.path}"
+            found[name] = dataclasses.replace(inner, name=name, path=path)
     return found
 
 
@@ -56,24 +79,33 @@ def replace_settings(record, settings: Mapping[str, object]):
 
     Args:
         record: The dataclass.
-        settings: Values by dotted name, of the field's type or as text; those of a
-            field that is a dataclass may also be given as a mapping, or as a whole.
+        settings: Values by name or by path, of the field's type or as text. The fields
+            of a field that is a dataclass may also be given as a mapping, or as an
+            instance.
 
     Raises:
-        UsageError: If there is no such field, with the nearest one, or a value is not
-            of its type.
+        UsageError: If there is no such field, with the nearest name; if a field is
+            given twice; or if a value is not of the type of its field.
     """
     fields = fields_of(record)
+    names = {field.path: name for name, field in fields.items()}
     changes: dict[str, object] = {}
-    for name, value in flattened(settings).items():
+    given: dict[str, str] = {}
+    for key, value in flattened(settings).items():
+        name = names.get(key, key)
         if name not in fields:
             raise UsageError(_unknown(name, fields))
-        _put(changes, name, _convert(value, fields[name]))
+        if name in given:
+            raise UsageError(
+                f"Expected one value for {name}. Received: {given[name]} and {key}"
+            )
+        given[name] = key
+        _put(changes, fields[name].path, _convert(value, fields[name]))
     return _replaced(record, changes)
 
 
 def flattened(record, prefix: str = "") -> dict[str, object]:
-    """Returns values by dotted name from a dataclass or nested dictionaries."""
+    """Returns values by path from a dataclass or nested dictionaries."""
     if dataclasses.is_dataclass(record):
         record = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
     flat = {}
@@ -86,17 +118,19 @@ def flattened(record, prefix: str = "") -> dict[str, object]:
 
 
 def read_config(path: str | pathlib.Path) -> dict[str, object]:
-    """Reads a YAML file of settings, or a part of them.
+    """Reads a YAML file of settings for `make_recipe`.
 
     Args:
-        path: The file: a mapping of fields, in which those of a field's own fields
-            are nested or have dotted names.
+        path: The file: a mapping of some fields or all of them. Fields within
+            fields are nested or have dotted names; those of `runtime` may also have
+            their short names.
 
     Returns:
-        Values by dotted name.
+        Values by name, with a dot for each level.
 
     Raises:
-        UsageError: If the file cannot be read or is no such mapping.
+        UsageError: If the file cannot be read, is not such a mapping, or has a key
+            twice.
     """
     try:
         text = pathlib.Path(path).expanduser().read_text()
@@ -115,7 +149,7 @@ def read_config(path: str | pathlib.Path) -> dict[str, object]:
 
 
 class _LoaderOfUniqueKeys(yaml.SafeLoader):
-    """Refuses a key that is given twice; YAML's rule, which PyYAML does not keep."""
+    """Raises on a duplicate key, as YAML requires and PyYAML does not."""
 
     def construct_mapping(self, node, deep=False):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -127,11 +161,16 @@ class _LoaderOfUniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def write_config(path: str | pathlib.Path, record) -> None:
-    """Writes all fields of a dataclass as YAML that `read_config` reads."""
+def write_config(path: str | pathlib.Path, settings) -> None:
+    """Writes all fields of a recipe to a YAML file that `read_config` reads.
+
+    Args:
+        path: The file; a file that exists is replaced.
+        settings: A `Recipe`, or another dataclass.
+    """
     with replacing(path) as temporary:
         temporary.write_text(
-            yaml.safe_dump(_plain(record), sort_keys=False, allow_unicode=True)
+            yaml.safe_dump(_plain(settings), sort_keys=False, allow_unicode=True)
         )
 
 
@@ -144,8 +183,13 @@ def _plain(value):
 
 
 def _attributes(kind) -> dict[str, str]:
-    """Returns the texts of the section Attributes in a docstring, in one line each."""
-    section = inspect.getdoc(kind).partition("Attributes:\n")[2].split("\n\n")[0]
+    """Returns the descriptions in the section Attributes of a docstring by name.
+
+    Without docstrings (`python -OO`) there are none.
+    """
+    section = (
+        (inspect.getdoc(kind) or "").partition("Attributes:\n")[2].split("\n\n")[0]
+    )
     entries = re.split(r"^ {4}(\w+): ", section, flags=re.MULTILINE)[1:]
     return {
         name: " ".join(text.split())
@@ -175,7 +219,7 @@ def _replaced(record, changes):
 def _unknown(name, fields):
     nearest = difflib.get_close_matches(name, fields, n=1, cutoff=0.5)
     if not nearest:
-        # The name of a field that was given without the one it belongs to.
+        # The name of an inner field without that of the outer one.
         nearest = [field for field in fields if field.endswith(f".{name}")]
     hints = (f"Did you mean {n} ({_type_name(fields[n].type)})? " for n in nearest)
     return (
@@ -207,7 +251,7 @@ def _as_type(value, kind):
     elif kind in (int, float) and isinstance(value, str):
         value = kind(value)
     elif kind is float and isinstance(value, int) and not isinstance(value, bool):
-        # Kept whole: 10 degrees are written as 10.
+        # Stays an integer: 10 degrees are written as 10.
         return value
     if type(value) is not kind:
         raise ValueError
@@ -238,7 +282,7 @@ def _type_name(kind) -> str:
     return NAMES[kind][0]
 
 
-# One, and several.
+# Singular and plural.
 NAMES = {
     str: ("text", "texts"),
     int: ("a whole number", "whole numbers"),

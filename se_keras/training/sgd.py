@@ -1,14 +1,14 @@
-"""SGD whose step is one kernel."""
+"""SGD with a fused update step."""
 
 import keras
 import tensorflow as tf
 
 
 class SGD(keras.optimizers.SGD):
-    """`keras.optimizers.SGD`, quicker with momentum.
+    """`keras.optimizers.SGD`, faster with momentum.
 
-    Keras's step reads and writes each variable in five operations; TensorFlow has a
-    kernel that does the same in one. Arguments, slots and results are Keras's.
+    Keras's step reads and writes each variable in five operations; a kernel of
+    TensorFlow does the same in one. Arguments, slots and results are Keras's.
     """
 
     def update_step(self, gradient, variable, learning_rate):

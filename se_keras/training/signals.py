@@ -1,4 +1,4 @@
-"""What a run does when it is asked to end."""
+"""What a run does on SIGTERM and SIGINT."""
 
 import contextlib
 import signal
@@ -12,10 +12,10 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @contextlib.contextmanager
 def on_signals(action: Callable[[str], None]):
-    """Calls `action` with the name of a signal that asks this program to end.
+    """A context that calls `action` with the name of a signal: SIGTERM or SIGINT.
 
-    Only the first signal of each kind; the next one does what it did before. In a
-    thread that cannot receive signals this does nothing.
+    Only the first signal of each kind calls it; the next one is handled as before. In
+    a thread that cannot receive signals this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -37,4 +37,4 @@ def on_signals(action: Callable[[str], None]):
 
 def leave_at_once(name: str) -> None:
     """Ends a part of a run in which there is nothing to save."""
-    raise AbandonedError(f"Received {name}. The same command goes on with the run")
+    raise AbandonedError(f"Received {name}. The same command continues the run")

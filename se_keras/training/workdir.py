@@ -1,9 +1,8 @@
-"""The folder of a run: what was asked for, and what came of it."""
+"""The work directory of a run: its settings and its results."""
 
 import contextlib
 import csv
 import dataclasses
-import fcntl
 import json
 import pathlib
 import platform
@@ -13,46 +12,33 @@ from importlib import metadata
 import keras
 
 from se_keras.errors import UsageError
-from se_keras.files import clean_up, replacing, write_json
+from se_keras.export.formats import FORMATS
+from se_keras.files import clean_up, lock, replacing, write_json
+from se_keras.training.exports import export_name
 from se_keras.training.recipe import Recipe
 from se_keras.training.settings import write_config
 
-# Settings that may change between a run and its continuation.
-FREE_SETTINGS = (
-    "checkpoint_every",
-    "data_dir",
-    "data_service",
-    "deterministic",
-    "exports",
-    "keep_checkpoints",
-    "on_bad_image",
-    "profile_steps",
-    "strategy",
-    "workdir",
-    "worker_index",
-    "workers",
-)
 # What a run writes for others to use.
-RESULTS = ("model.keras", "saved_model", "model.tflite", "report.json")
+RESULTS = ("model.keras", "report.json", *map(export_name, FORMATS))
 PACKAGES = ("se-keras", "keras", "tensorflow", "tensorflow-datasets", "numpy")
 
 
 class WorkDir:
-    """The folder of one run.
+    """The work directory of one run.
 
-    It holds `config.json` (settings and versions), `recipe.yaml` (the settings for
-    another run), `metrics.csv`, `checkpoints/`,
-    `tensorboard/`, `model.keras`, the exports, and `report.json`.
+    It contains `config.json` (settings and versions), `recipe.yaml` (the settings, for
+    `--config`), `metrics.csv`, `checkpoints/`, `tensorboard/`, `model.keras`, the
+    exports, and `report.json`.
 
     Nothing is written before `open`.
 
     Args:
-        path: The folder.
+        path: The directory.
         recipe: Settings of the run.
 
     Raises:
-        UsageError: If the folder could not be written, or belongs to a run with
-            other settings.
+        UsageError: If the directory could not be written, or belongs to a run with
+            other settings, except those of `runtime`, which may differ.
     """
 
     def __init__(self, path: str | pathlib.Path, recipe: Recipe):
@@ -64,26 +50,26 @@ class WorkDir:
 
     @contextlib.contextmanager
     def open(self):
-        """Creates the folder, and keeps other runs out of it while the context lasts.
+        """A context that creates the directory and locks it for other runs.
 
         Raises:
-            UsageError: If the folder cannot be written, or another run is in it.
+            UsageError: If the directory cannot be written, or another run uses it.
         """
         with self._as_usage_error():
             self.checkpoints.mkdir(parents=True, exist_ok=True)
-            lock = (self.checkpoints / "lock").open("a")
-        with lock:
-            self._take(lock)
+            file = (self.checkpoints / "lock").open("a")
+        with file:
+            self._lock(file)
             self._write_settings()
             yield
 
-    def _take(self, lock):
-        """Takes the lock; the system frees it however this process ends."""
+    def _lock(self, file):
+        """Locks a file; the system unlocks it however this process ends."""
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(file.fileno(), wait=False)
         except BlockingIOError as error:
             raise UsageError(
-                "Expected a --workdir in which no other run is. "
+                "Expected a --workdir that no other run uses. "
                 f"Received: {self.path}, where one is running"
             ) from error
         except OSError as error:
@@ -92,7 +78,7 @@ class WorkDir:
 
     def _write_settings(self):
         with self._as_usage_error():
-            # Again: another run may have begun here since.
+            # Again: another run may have started here in the meantime.
             self._check_settings()
             with tempfile.TemporaryFile(dir=self.path):
                 pass
@@ -104,32 +90,42 @@ class WorkDir:
 
     @property
     def config(self) -> pathlib.Path:
-        """File of the settings."""
+        """The file with the settings."""
         return self.path / "config.json"
 
     @property
+    def metrics(self) -> pathlib.Path:
+        """The file with the logs of all epochs."""
+        return self.path / "metrics.csv"
+
+    @property
     def checkpoints(self) -> pathlib.Path:
-        """Folder of the checkpoints."""
+        """The directory of the checkpoints."""
         return self.path / "checkpoints"
 
     def _check_settings(self):
         if not self.config.exists():
-            strangers = [name for name in RESULTS if (self.path / name).exists()]
-            if strangers:
+            found = [name for name in RESULTS if (self.path / name).exists()]
+            if found:
                 raise UsageError(
-                    f"{self.path} holds {strangers[0]} of no run that is known here: "
-                    "there is no config.json. Give another --workdir"
+                    "Expected a --workdir that is new or of an earlier run. "
+                    f"Received: {self.path}, which has {found[0]} and no config.json"
                 )
             return
         # Through JSON, so that tuples compare with lists.
         wanted = json.loads(json.dumps(dataclasses.asdict(self._recipe)))
-        there = json.loads(self.config.read_text())
-        if not isinstance(there, dict):
-            raise UsageError(f"{self.config} holds no settings of a run")
+        # What the machine decides may change when a run continues.
+        del wanted["runtime"]
+        saved = json.loads(self.config.read_text())
+        if not isinstance(saved, dict):
+            raise UsageError(
+                "Expected the settings of a run in config.json. "
+                f"Received: {self.config}, which is not a mapping"
+            )
         differing = [
-            f"{name}: {there.get(name)!r} there, {value!r} here"
+            f"{name}: {saved.get(name)!r} there, {value!r} here"
             for name, value in wanted.items()
-            if name not in FREE_SETTINGS and there.get(name) != value
+            if saved.get(name) != value
         ]
         if differing:
             raise UsageError(
@@ -138,7 +134,7 @@ class WorkDir:
             )
 
     def _check_parent(self):
-        """Finds out whether the folder could be made, without making it."""
+        """Raises an error if the directory could not be created; creates nothing."""
         nearest = next(
             p for p in (self.path, *self.path.absolute().parents) if p.exists()
         )
@@ -157,22 +153,19 @@ class WorkDir:
 
 
 class MetricsFile(keras.callbacks.Callback):
-    """Writes the logs of all epochs to a CSV file, whole after each epoch.
+    """Writes the logs of all epochs to a CSV file, complete after each epoch.
 
     Args:
-        workdir: The run's folder. Rows of an earlier part of the run are kept.
+        workdir: The work directory. Rows of an earlier part of the run are kept.
         initial_epoch: First epoch of this part; rows from it on are replaced.
     """
 
-    NAME = "metrics.csv"
-
     def __init__(self, workdir: WorkDir, initial_epoch: int):
         super().__init__()
-        self._workdir = workdir
+        self._path = workdir.metrics
         self._rows = []
-        path = workdir.path / self.NAME
-        if path.exists():
-            with path.open(newline="") as file:
+        if self._path.exists():
+            with self._path.open(newline="") as file:
                 rows = list(csv.DictReader(file))
             self._rows = [row for row in rows if int(row["epoch"]) <= initial_epoch]
 
@@ -180,7 +173,7 @@ class MetricsFile(keras.callbacks.Callback):
         """Adds a row: the number of the finished epoch, from 1, and its logs."""
         self._rows.append({"epoch": epoch + 1, **logs})
         with (
-            replacing(self._workdir.path / self.NAME) as path,
+            replacing(self._path) as path,
             path.open("w", newline="") as file,
         ):
             writer = csv.DictWriter(file, fieldnames=list(self._rows[-1]))
@@ -189,7 +182,7 @@ class MetricsFile(keras.callbacks.Callback):
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of Python and the packages that decide a run."""
+    """Returns the versions of Python and of the packages that affect a run."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):

@@ -113,7 +113,7 @@ def test_other_settings_on_the_same_folder(example, digits_run):
         example(
             "train_imagenet",
             f"--workdir={digits_run.workdir}",
-            f"--data_dir={digits_run.recipe.data_dir}",
+            f"--data_dir={digits_run.recipe.runtime.data_dir}",
             "--seed=5",
         )
     assert re.match("error: .* belongs to a run with other settings", end.value.code)

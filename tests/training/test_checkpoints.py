@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 
 from se_keras.errors import InterruptionError, StorageError, UsageError
-from se_keras.training import Trainer
 from se_keras.training.checkpoints import CheckpointRun, Checkpoints, storage_errors
 from se_keras.training.loop import Progress
+from tests.training import trainers
 
 BATCH, STEPS, EPOCHS = 4, 5, 3
 
@@ -33,8 +33,7 @@ def make_trainer(width=8, precision="float32"):
         optimizer = keras.optimizers.LossScaleOptimizer(
             optimizer, initial_scale=8.0, dynamic_growth_steps=4
         )
-    strategy = tf.distribute.get_strategy()
-    return Trainer(model, optimizer, strategy, classes=3, batch_size=BATCH)
+    return trainers.make_trainer(model, optimizer, batch_size=BATCH)
 
 
 def batches(epoch, first_step=0):
@@ -185,7 +184,7 @@ def test_damaged_checkpoint_falls_back(damage, tmp_path, capsys):
     np.testing.assert_array_equal(trainer.model.layers[-1].bias.numpy(), [2] * 3)
     output = capsys.readouterr().out
     assert f"Checkpoint {latest} is damaged" in output
-    assert f"going on from {before}" in output
+    assert f"continuing from {before}" in output
     assert epochs_of(restored) == [1, 2]
 
 
@@ -193,7 +192,7 @@ def test_nothing_but_damaged_checkpoints(tmp_path):
     checkpoints = save_epochs(tmp_path, [0.1, 0.2], 2)
     for name in checkpoints.names():
         flip_a_bit(tmp_path / name)
-    with pytest.raises(UsageError, match="Expected a whole checkpoint in"):
+    with pytest.raises(UsageError, match="Expected an undamaged checkpoint in"):
         Checkpoints(tmp_path, make_trainer().state, 2).restore()
     assert epochs_of(checkpoints) == [1, 2]
 

@@ -10,9 +10,9 @@ import tensorflow_datasets as tfds
 
 from se_keras import create_model, training
 from se_keras.errors import UsageError
-from se_keras.training import Trainer
 from se_keras.training.finetune import FreezeBackbone, distances, layer_rates
 from se_keras.training.optimizer import SGD
+from tests.training import trainers
 from tests.training.networks import SMALL, small_network
 
 SHAPE = (8, 8, 1)
@@ -71,9 +71,7 @@ def test_frozen_epochs_train_the_classifier_alone():
     )
     optimizer = SGD(0.1)
     model.compile(optimizer)
-    trainer = Trainer(
-        model, optimizer, tf.distribute.get_strategy(), classes=4, batch_size=4
-    )
+    trainer = trainers.make_trainer(model, optimizer, batch_size=4)
     rng = np.random.default_rng(0)
     images = rng.normal(size=(8, *SHAPE)).astype("float32")
     data = tf.data.Dataset.from_tensor_slices((images, np.arange(8) % 4)).batch(4)

@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from se_keras.errors import InterruptionError, UsageError
 from se_keras.layers import SqueezeExcite
-from se_keras.training import Trainer
 from se_keras.training.loop import Progress
+from tests.training import trainers
 
 CLASSES, BATCH, STEPS = 7, 8, 5
 
@@ -35,11 +35,9 @@ def sgd(**settings):
 
 
 def trainer(model=None, optimizer=None, classes=CLASSES, **settings):
-    return Trainer(
+    return trainers.make_trainer(
         model or network(classes=classes),
         optimizer or sgd(),
-        tf.distribute.get_strategy(),
-        classes=classes,
         batch_size=BATCH,
         **settings,
     )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from se_keras.training.losses import LOSSES, targets
+from se_keras.training.losses import LOSSES, targets_of
 
 CLASSES = 5
 LABELS = np.array([3, 0, 4])
@@ -15,13 +15,13 @@ LOGITS = np.random.default_rng(0).normal(size=(3, CLASSES), scale=4)
 def test_targets(labels, smoothing):
     shares = np.eye(CLASSES)[labels] if labels.ndim == 1 else labels
     expected = (1 - smoothing) * shares + smoothing / CLASSES
-    actual = targets(tf.constant(labels), CLASSES, smoothing)
+    actual = targets_of(tf.constant(labels), CLASSES, smoothing)
     assert actual.dtype == "float32"
     np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
 def test_threshold_makes_classes_present_or_absent():
-    actual = targets(tf.constant(MIXED), CLASSES, threshold=0.2)
+    actual = targets_of(tf.constant(MIXED), CLASSES, threshold=0.2)
     expected = [[1, 0, 1, 0, 0], [0, 1, 0, 0, 0], [0, 0, 0, 0, 1]]
     np.testing.assert_array_equal(actual, expected)
 

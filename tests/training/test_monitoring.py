@@ -58,10 +58,11 @@ def test_speed_and_time_left(monkeypatch):
 
 
 def test_augmented_images_are_pixels_again(tmp_path):
-    record = network().preprocessing
+    preprocessing = network().preprocessing
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (20, 16, 16, 3)).astype("float32")
-    callback = AugmentedImages(tmp_path, lambda: record.normalize(pixels), record)
+    images = preprocessing.normalize(pixels)
+    callback = AugmentedImages(tmp_path, lambda: images, preprocessing)
     for epoch in range(2):
         callback.on_epoch_begin(epoch)
     (((tag, step), images),) = summaries(tmp_path / "images").items()

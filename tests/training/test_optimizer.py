@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from se_keras.training import Trainer, make_recipe
+from se_keras.training import make_recipe
 from se_keras.training.optimizer import SGD, AdamW, Lamb, decays, make_optimizer
 from tests.helpers import ROOT
+from tests.training import trainers
 
 STEPS, RATE, DECAY = 6, 0.05, 0.1
 KINDS = ("sgd", "adamw", "lamb")
@@ -150,13 +151,8 @@ def batches(count=4, size=8):
 
 def trained(optimizer=None, steps=4, **settings):
     model = network()
-    trainer = Trainer(
-        model,
-        optimizer or SGD(0.1, momentum=0.9),
-        tf.distribute.get_strategy(),
-        classes=5,
-        batch_size=8,
-        **settings,
+    trainer = trainers.make_trainer(
+        model, optimizer or SGD(0.1, momentum=0.9), batch_size=8, **settings
     )
     for batch in batches(steps):
         trainer.train_step(batch)
@@ -164,12 +160,12 @@ def trained(optimizer=None, steps=4, **settings):
 
 
 def test_accumulation_changes_nothing_but_memory():
-    one, four = trained(), trained(accumulation=4, weight_decay=0.0)
+    one, four = trained(), trained(gradient_accumulation=4)
     for value, expected in zip(
         four.model.get_weights(), one.model.get_weights(), strict=True
     ):
         np.testing.assert_allclose(value, expected, atol=1e-6)
-    decayed = [trained(accumulation=n, weight_decay=0.1) for n in (1, 2)]
+    decayed = [trained(gradient_accumulation=n, weight_decay=0.1) for n in (1, 2)]
     for value, expected in zip(*(t.model.get_weights() for t in decayed), strict=True):
         np.testing.assert_allclose(value, expected, atol=1e-6)
 
@@ -216,14 +212,8 @@ def test_average_matches_numpy():
 
     keras.utils.set_random_seed(0)
     model, average = with_norm(), with_norm()
-    trainer = Trainer(
-        model,
-        SGD(0.1),
-        tf.distribute.get_strategy(),
-        classes=5,
-        batch_size=8,
-        average=average,
-        average_momentum=0.3,
+    trainer = trainers.make_trainer(
+        model, SGD(0.1), average=average, batch_size=8, ema=0.3
     )
     expected = [w.astype("float64") for w in model.get_weights()]
     for step, batch in enumerate(batches(), 1):

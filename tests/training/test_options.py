@@ -47,8 +47,10 @@ def recomputed_accuracy(path, data_dir):
 def test_all_options_together(demanding, precision):
     demanding = dataclasses.replace(demanding, precision=precision)
     report = training.train(demanding)
-    workdir = pathlib.Path(demanding.workdir)
-    model, accuracy = recomputed_accuracy(workdir / "model.keras", demanding.data_dir)
+    workdir = pathlib.Path(demanding.runtime.workdir)
+    model, accuracy = recomputed_accuracy(
+        workdir / "model.keras", demanding.runtime.data_dir
+    )
     assert report["accuracy"] == pytest.approx(accuracy, abs=0.01)
     assert model.input_shape == (None, 12, 12, 1)
     assert model.preprocessing.size == (12, 12)
@@ -63,7 +65,7 @@ def test_all_options_together(demanding, precision):
 @pytest.mark.slow
 def test_they_continue_where_they_stopped(demanding, monkeypatch):
     """Averages, slots, and the state of the random branches are in a checkpoint."""
-    whole = dataclasses.replace(demanding, workdir=f"{demanding.workdir}-whole")
+    whole = demanding.replace(workdir=f"{demanding.runtime.workdir}-whole")
     training.train(whole)
     stopped = keras.callbacks.TensorBoard.on_epoch_end
 
@@ -78,7 +80,7 @@ def test_they_continue_where_they_stopped(demanding, monkeypatch):
     np.random.seed(5)
     training.train(demanding)
     weights = [
-        keras.models.load_model(f"{r.workdir}/model.keras").get_weights()
+        keras.models.load_model(f"{r.runtime.workdir}/model.keras").get_weights()
         for r in (whole, demanding)
     ]
     for value, expected in zip(*weights, strict=True):

@@ -174,7 +174,9 @@ def test_networks_of_recipes(name):
 
 def test_overrides():
     recipe = make_recipe("paper", epochs=7, batch_size=None, exports=())
-    assert recipe == dataclasses.replace(RECIPES["paper"], epochs=7, exports=())
+    runtime = dataclasses.replace(RECIPES["paper"].runtime, exports=())
+    assert recipe == dataclasses.replace(RECIPES["paper"], epochs=7, runtime=runtime)
+    assert recipe == RECIPES["paper"].replace(epochs=7, exports=())
     with pytest.raises(dataclasses.FrozenInstanceError):
         recipe.epochs = 8
     assert make_recipe("paper", dataset="cifar10").learning_rate == 0.6

@@ -18,14 +18,16 @@ from se_keras import training
 from se_keras.data.images import center_crop
 from se_keras.errors import InterruptionError, UsageError
 from se_keras.export import load_classifier
-from se_keras.training import results, run
+from se_keras.training import run
 from se_keras.training.checkpoints import Checkpoints
+from se_keras.training.tasks import classification
+from se_keras.training.tasks.classification import Classification
 from se_keras.training.workdir import MetricsFile
 from tests.helpers import ROOT
 
 
 def workdir_of(recipe):
-    return pathlib.Path(recipe.workdir)
+    return pathlib.Path(recipe.runtime.workdir)
 
 
 def metrics(workdir):
@@ -36,10 +38,10 @@ def metrics(workdir):
 def test_accuracy_is_that_of_the_saved_model(digits_run, digits):
     model = keras.models.load_model(digits_run.workdir / "model.keras")
     records = list(digits.records("test"))
-    record = model.preprocessing
-    pixels = np.stack([center_crop(encoded, record) for encoded, _ in records])
+    preprocessing = model.preprocessing
+    pixels = np.stack([center_crop(encoded, preprocessing) for encoded, _ in records])
     labels = np.array([int(label) for _, label in records])
-    images = (pixels / 255 - record.mean) / record.std
+    images = (pixels / 255 - preprocessing.mean) / preprocessing.std
     scores = model.predict(images, verbose=0).astype("float64")
 
     report = digits_run.report
@@ -134,9 +136,7 @@ def test_names_and_images_travel(digits_run, digits):
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision(precision, recipe):
     report = training.train(
-        dataclasses.replace(
-            recipe, precision=precision, exports=("saved_model", "tflite")
-        )
+        recipe.replace(precision=precision, exports=("saved_model", "tflite"))
     )
     workdir = workdir_of(recipe)
     losses = [float(row["loss"]) for row in metrics(workdir)]
@@ -155,7 +155,7 @@ def quick(monkeypatch):
     """Takes the time out of a run: an epoch leaves a trace in one weight, no more."""
     seen = types.SimpleNamespace(epochs=[], trainer=None)
 
-    def training_data(*_, epoch, **__):
+    def training_batches(self, epoch, first_step=0):
         seen.epochs.append(epoch)
         return tf.data.Dataset.range(1)
 
@@ -166,18 +166,14 @@ def quick(monkeypatch):
             bias.assign(bias + seen.epochs[-1] + 1)
             return {"loss": 1 / (seen.epochs[-1] + 1)}
 
-        def _distribute(self, data):
-            return data
-
         def evaluate(self, data):
             return {"loss": 1.0, "accuracy": 0.5, "examples": 360}
 
-    monkeypatch.setattr(run, "training_batches", training_data)
+    monkeypatch.setattr(Classification, "training_batches", training_batches)
     monkeypatch.setattr(run, "Trainer", QuickTrainer)
     # There is nothing to see of it.
-    monkeypatch.setattr(run.AugmentedImages, "on_epoch_begin", lambda *_: None)
-    monkeypatch.setattr(run.GateHistograms, "on_epoch_end", lambda *_: None)
-    monkeypatch.setattr(results, "plot_curves", lambda *_, **__: None)
+    monkeypatch.setattr(Classification, "tensorboard", lambda *_: [])
+    monkeypatch.setattr(classification, "plot_curves", lambda *_, **__: None)
     return seen
 
 
@@ -192,7 +188,7 @@ def last_bias(workdir):
         (Checkpoints, "save"),
         (MetricsFile, "on_epoch_end"),
         (keras.callbacks.TensorBoard, "on_epoch_end"),
-        (results, "save_network"),
+        (Classification, "inference_model"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -240,10 +236,8 @@ def test_precision_decides_how_to_compute(recipe, quick):
         ("mixed_float16", {"float16", "float32"}),
         ("float32", {"float32"}),
     ):
-        workdir = f"{recipe.workdir}-{precision}"
-        training.train(
-            dataclasses.replace(recipe, precision=precision, workdir=workdir)
-        )
+        workdir = f"{recipe.runtime.workdir}-{precision}"
+        training.train(recipe.replace(precision=precision, workdir=workdir))
         layers = quick.trainer.model._flatten_layers(include_self=False)
         assert {layer.compute_dtype for layer in layers} == dtypes
         scaled = isinstance(
@@ -324,9 +318,7 @@ def test_damaged_images(damaged, recipe):
     with pytest.raises(UsageError, match=r"dog/0\.jpg"):
         training.train(recipe)
     report = training.train(
-        dataclasses.replace(
-            recipe, on_bad_image="skip", workdir=f"{recipe.workdir}-skip"
-        )
+        recipe.replace(on_bad_image="skip", workdir=f"{recipe.runtime.workdir}-skip")
     )
     assert report["bad_images"] == 2
     assert report["examples"] == 7

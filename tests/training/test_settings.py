@@ -8,6 +8,7 @@ from se_keras.errors import UsageError
 from se_keras.training import (
     RECIPES,
     Recipe,
+    Runtime,
     fields_of,
     make_recipe,
     read_config,
@@ -27,8 +28,9 @@ def test_a_recipe_comes_back_from_yaml(name, tmp_path):
 def test_every_field_is_there_and_documented():
     fields = fields_of(Recipe)
     nested = {f"augmentation.{f.name}" for f in dataclasses.fields(Augmentation)}
-    own = {f.name for f in dataclasses.fields(Recipe)} - {"augmentation"}
-    assert set(fields) == own | nested
+    runtime = {f.name for f in dataclasses.fields(Runtime)}
+    own = {f.name for f in dataclasses.fields(Recipe)} - {"augmentation", "runtime"}
+    assert set(fields) == own | nested | runtime
     assert all(field.help for field in fields.values())
     assert fields["augmentation.padding"].help.startswith("Zeros on each side")
 
@@ -83,12 +85,14 @@ def test_layers(tmp_path):
         ({"augmentation.flip": "False"}, {"augmentation.flip": False}),
         ({"augmentation.area": "0.2,0.9"}, {"augmentation.area": (0.2, 0.9)}),
         ({"augmentation": {"padding": "3"}}, {"augmentation.padding": 3}),
+        ({"runtime": {"workdir": "a"}}, {"workdir": "a"}),
+        ({"runtime.worker_index": "1"}, {"worker_index": 1}),
     ],
 )
 def test_text(text, expected):
-    ((name, value),) = expected.items()
+    ((path, value),) = expected.items()
     found = make_recipe("rsb_a1", **text)
-    for part in name.split("."):
+    for part in fields_of(Recipe)[path].path.split("."):
         found = getattr(found, part)
     assert found == value
     assert type(found) is type(value)
@@ -114,6 +118,9 @@ def test_text(text, expected):
         ({"boundaries": 3}, "a list of whole numbers for boundaries"),
         ({"augmentation.area": [1]}, "2 numbers for augmentation.area"),
         ({"augmentation.crop": "padd"}, "crop='padd'"),
+        ({"runtime": {"workdr": "a"}}, "Did you mean workdir .text, or none.*workdr"),
+        ({"runtime.keep_checkpoints": "x"}, "for keep_checkpoints. Received: keep_ch"),
+        ({"workdir": "a", "runtime.workdir": "b"}, "one value for workdir.*runtime.wo"),
     ],
 )
 def test_bad_settings(settings, message):

@@ -4,7 +4,7 @@ import pytest
 
 from se_keras.errors import UsageError
 from se_keras.training import strategy
-from se_keras.training.strategy import Worker, make_strategy, worker_of
+from se_keras.training.strategy import make_strategy
 
 TWO = ("a:1", "b:2")
 CLUSTER = {"chief": ["c:3"], "worker": ["a:1", "b:2"], "ps": ["d:4"]}
@@ -89,9 +89,3 @@ def test_bad_environment(text, cluster, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(UsageError, match="Expected TF_CONFIG to be"):
         make_strategy("auto")
-
-
-def test_worker_of_one_process():
-    assert worker_of(make_strategy("none")) == Worker(0, 1)
-    assert Worker().is_chief
-    assert not Worker(1, 2).is_chief

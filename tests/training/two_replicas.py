@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from se_keras.training import Trainer
 from se_keras.training.optimizer import SGD, AdamW, Lamb
+from tests.training import trainers
 
 CASES = {
     "sgd, clipped": (lambda: SGD(0.1, momentum=0.9), {"clip_norm": 0.05}),
@@ -41,14 +41,13 @@ def outcome(strategy, make_optimizer, settings):
     with strategy.scope():
         model, average = network(), network()
         optimizer = make_optimizer()
-    trainer = Trainer(
+    trainer = trainers.make_trainer(
         model,
         optimizer,
-        strategy,
-        classes=5,
-        batch_size=8,
+        strategy=strategy,
         average=average,
-        average_momentum=0.5,
+        batch_size=8,
+        ema=0.5,
         **settings,
     )
     rng = np.random.default_rng(0)

@@ -1,0 +1,232 @@
+"""Image classification."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from se_keras.data import (
+    evaluation_batches,
+    naming_bad_images,
+    open_source,
+    training_batches,
+)
+from se_keras.data.embedded import NAME as EMBEDDED
+from se_keras.errors import as_usage_errors
+from se_keras.models import Preprocessing, create_model
+from se_keras.models.registry import lookup
+from se_keras.training.exports import check_exports, export_name, write_exports
+from se_keras.training.finetune import layer_rates, preprocessing_of
+from se_keras.training.losses import LOSSES, targets_of
+from se_keras.training.monitoring import AugmentedImages, GateHistograms
+from se_keras.training.plots import plot_curves
+from se_keras.training.tasks.task import Task
+
+VERIFICATION_IMAGES = 64
+
+
+class Classification(Task):
+    """Classification of images into one class each.
+
+    Inputs are normalized images `(batch, height, width, channels)`; targets are labels,
+    integers `(batch,)`, or fractions of the classes `(batch, classes)` where images are
+    mixed; outputs are logits `(batch, classes)`. The metrics are `accuracy` and, where
+    there are more than 5 classes, `top5_accuracy`.
+
+    Attributes:
+        source: The data set, after `open`.
+        preprocessing: What the model expects in training, after `open`.
+    """
+
+    monitor, monitor_mode = "val_accuracy", "max"
+
+    def open(self, shard=(0, 1)):
+        """Opens the data set, and checks network, weights and exports."""
+        recipe = self.recipe
+        with as_usage_errors(ValueError):
+            entry = lookup(recipe.model)
+        check_exports(recipe.runtime.exports)
+        # Last of the checks, since it may download and prepare.
+        self.source = open_source(recipe.dataset, recipe.runtime.data_dir)
+        expected = preprocessing_of(
+            entry, recipe.weights, recipe.image_size, self.source.image_shape[2]
+        )
+        own = {"crop": recipe.evaluation_crop, "interpolation": recipe.interpolation}
+        self.preprocessing = dataclasses.replace(
+            expected,
+            **{name: value for name, value in own.items() if value is not None},
+        )
+        self._shard = shard
+
+    @property
+    def num_train_examples(self):
+        """Number of training images."""
+        return self.source.num_examples(self.source.train_split)
+
+    @property
+    def evaluation_split(self):
+        """Name of the split that is evaluated."""
+        return self.source.evaluation_split
+
+    @property
+    def evaluation_preprocessing(self) -> Preprocessing:
+        """What evaluation and inference expect, which may have another size."""
+        size = self.recipe.evaluation_size
+        if size is None:
+            return self.preprocessing
+        return self.preprocessing.with_input(size, size, self.preprocessing.channels)
+
+    def training_batches(self, epoch, first_step=0):
+        """Returns the augmented training images and their labels."""
+        recipe = self.recipe
+        return training_batches(
+            self.source,
+            self.preprocessing,
+            recipe.augmentation,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            epoch=epoch,
+            first_step=first_step,
+            on_bad_image=recipe.runtime.on_bad_image,
+            bad_images=self.bad_images,
+            shard=self._shard,
+            service=recipe.runtime.data_service,
+        )
+
+    def evaluation_batches(self):
+        """Returns the evaluation images, labels and weights."""
+        return self._evaluation_batches(
+            self.recipe.batch_size, bad_images=self.bad_images, shard=self._shard
+        )
+
+    def _evaluation_batches(self, batch_size, **settings):
+        return evaluation_batches(
+            self.source,
+            self.evaluation_preprocessing,
+            batch_size=batch_size,
+            on_bad_image=self.recipe.runtime.on_bad_image,
+            **settings,
+        )
+
+    def data_errors(self):
+        """Returns a context that turns errors about bad images into `UsageError`."""
+        return naming_bad_images(self.source)
+
+    def create_model(self, load_weights=True):
+        """Returns the network that is trained, which returns logits."""
+        recipe, size = self.recipe, self.preprocessing.size
+        if size != self.evaluation_preprocessing.size:
+            size = (None, None)
+        with as_usage_errors(ValueError):
+            return self._create_model(
+                size,
+                weights=recipe.weights if load_weights else None,
+                drop_path=recipe.drop_path,
+                dtype=recipe.precision,
+                classifier_activation=None,
+            )
+
+    def inference_model(self, trained):
+        """Returns the network in float32, which returns probabilities."""
+        model = self._create_model(self.evaluation_preprocessing.size, dtype="float32")
+        model.set_weights(trained.get_weights())
+        model.preprocessing = self.evaluation_preprocessing
+        model.class_names = self.source.class_names
+        return model
+
+    def _create_model(self, size, **settings):
+        return create_model(
+            self.recipe.model,
+            input_shape=(*size, self.preprocessing.channels),
+            classes=len(self.source.class_names),
+            **settings,
+        )
+
+    def rate_scale(self):
+        """Returns the factor of the rate of a variable, by its distance to the end."""
+        shape = (*self.preprocessing.size, self.preprocessing.channels)
+        return layer_rates(self.recipe.model, shape, self.recipe.layer_decay)
+
+    def losses(self, targets, outputs):
+        """Returns the loss of each image."""
+        recipe = self.recipe
+        expected = targets_of(
+            targets, outputs.shape[-1], recipe.label_smoothing, recipe.target_threshold
+        )
+        return {"loss": LOSSES[recipe.loss](expected, tf.cast(outputs, tf.float32))}
+
+    def sums(self, targets, outputs, weights):
+        """Returns how many images are classified correctly."""
+        if targets.dtype.is_floating:
+            # An image of two classes counts for the larger one.
+            targets = tf.argmax(targets, -1)
+        correct = {"accuracy": keras.metrics.sparse_categorical_accuracy}
+        if outputs.shape[-1] > 5:
+            correct["top5_accuracy"] = keras.metrics.sparse_top_k_categorical_accuracy
+        return {
+            name: tf.reduce_sum(tf.cast(metric(targets, outputs), tf.float32) * weights)
+            for name, metric in correct.items()
+        }
+
+    def introduction(self):
+        """Returns the lines that a run prints before it starts."""
+        recipe = self.recipe
+        lines = [
+            f"Training {recipe.model} on {recipe.dataset}: {self.num_train_examples} "
+            f"images of {len(self.source.class_names)} classes at "
+            f"{recipe.image_size} x {recipe.image_size}."
+        ]
+        if recipe.dataset == EMBEDDED:
+            lines += [
+                "This is the embedded sample, scikit-learn's digits. For ImageNet:",
+                "  python examples/train_imagenet.py --dataset=imagenet2012 "
+                "--data_dir=TFDS_FOLDER",
+            ]
+        return lines
+
+    def tensorboard(self, folder, model, training_inputs, evaluation_inputs):
+        """Returns callbacks that write augmented images, and histograms of gates."""
+        return [
+            AugmentedImages(folder, training_inputs, self.preprocessing),
+            GateHistograms(folder, model, evaluation_inputs),
+        ]
+
+    def export(self, model, folder):
+        """Writes the exports, verified on evaluation images."""
+        batches = self._evaluation_batches(1).take(VERIFICATION_IMAGES)
+        images = np.stack([image[0] for image, _, _ in batches])
+        pixels = self.preprocessing.denormalize(images)
+        return write_exports(model, folder, self.recipe.runtime.exports, pixels)
+
+    def write_results(self, folder, metrics, report):
+        """Plots loss, accuracy and learning rate over the epochs."""
+        try:
+            plot_curves(
+                metrics,
+                folder / "curves.png",
+                title=f"{report['model']} on {report['dataset']}",
+            )
+        except (ImportError, FileNotFoundError) as error:
+            # A run does not fail at its end because of a plot.
+            print(f"No curves.png: {error}.")
+
+    def summary(self, folder, report):
+        """Returns the lines that a run prints at its end."""
+        exports = [
+            f"  {exported['path']}  {exported['bytes'] / 2**20:.2f} MiB, differs from "
+            f"Keras by {exported['largest_difference']:.1e} of the largest output, "
+            f"same top-1 on {exported['top1_agreement']:.0%} of "
+            f"{exported['images']} images ({name})"
+            for name, exported in report["exports"].items()
+        ]
+        has_tflite = "tflite" in report["exports"]
+        model = folder / (export_name("tflite") if has_tflite else "model.keras")
+        return [
+            f"{report['evaluation_split']} accuracy: {report['accuracy']:.2%} of "
+            f"{report['examples']} images ({report['seconds']:.0f} s in all)",
+            f"  {folder / 'model.keras'}",
+            *exports,
+            f"  {folder / 'report.json'}, metrics.csv, curves.png, tensorboard/",
+            f"Next: python examples/classify_image.py --model={model} IMAGE...",
+        ]
