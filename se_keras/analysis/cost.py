@@ -1,14 +1,14 @@
-"""What a network costs: parameters and multiply-adds, counted layer by layer."""
+"""The cost of a network: parameters and multiply-adds, counted layer by layer."""
 
 import dataclasses
 import math
 import numbers
-import re
 
 import keras
 
 from se_keras.analysis.formulas import multiply_adds
-from se_keras.layers.gate import Gate
+from se_keras.layers import Gate
+from se_keras.models.recognition import declared_structure
 
 # Names of the weights of BatchNormalization and Normalization that are no parameters.
 STATISTICS = ("moving_mean", "moving_variance", "mean", "variance", "count")
@@ -26,7 +26,10 @@ class LayerCost:
         parameters: Numbers in its weights that training sets, without the running
             statistics of normalization; 0 in a further call of a shared layer.
         multiply_adds: Multiply-adds for one image; `None` if there is no formula.
-        is_gate: Whether it is one of this package's gates.
+        is_gate: Whether it is one of this package's attention layers.
+        part: The part of the network that it is in: the block that the network's
+            `Structure` declares; in other models a group of layers between two
+            tensors through which everything passes.
     """
 
     name: str
@@ -35,6 +38,7 @@ class LayerCost:
     parameters: int
     multiply_adds: int | None
     is_gate: bool
+    part: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,11 +88,19 @@ class Complexity:
         """The rows whose class has no formula: their multiply-adds are unknown."""
         return tuple(layer for layer in self.layers if layer.multiply_adds is None)
 
+    @property
+    def parts(self) -> dict[str, tuple[LayerCost, ...]]:
+        """The rows of each part, in the order of computation."""
+        found = {}
+        for layer in self.layers:
+            found.setdefault(layer.part, []).append(layer)
+        return {part: tuple(layers) for part, layers in found.items()}
+
     def table(self) -> str:
         """Returns the cost by block as text, with totals and the gates' share."""
         rows = [
             _row(part, layers[-1].output_shape, layers)
-            for part, layers in _parts(self.layers).items()
+            for part, layers in self.parts.items()
             if _parameters(layers) or _multiply_adds(layers)
         ]
         total = _row("total", "", self.layers)
@@ -152,7 +164,8 @@ def complexity(model: keras.Model, input_shape=None) -> Complexity:
     trace = _Trace(batch=inputs[0].shape[0])
     trace.run(model, inputs)
     shapes = tuple(tuple(spec.shape[1:]) for spec in inputs)
-    return Complexity(model.name, shapes, tuple(trace.rows))
+    rows = _with_parts(trace.rows, trace.calls)
+    return Complexity(model.name, shapes, tuple(rows))
 
 
 class _Trace:
@@ -161,13 +174,18 @@ class _Trace:
     def __init__(self, batch: int):
         self.batch = batch
         self.rows = []
+        self.calls = []
         self.seen = set()
 
     def run(self, model, inputs, prefix=""):
         """Returns the outputs of a model, as Keras tensors without history."""
+        parts = _declared_parts(model)
 
         def step(operation):
-            return lambda *args, **kwargs: self.call(operation, prefix, args, kwargs)
+            part = parts.get(operation.name, "")
+            return lambda *args, **kwargs: self.call(
+                operation, prefix, part, args, kwargs
+            )
 
         if isinstance(model, keras.Sequential):
             x = keras.tree.flatten(inputs)[0]
@@ -177,11 +195,12 @@ class _Trace:
         # Keras's own walk over shared layers, nested arguments and unused nodes.
         return model._run_through_graph(inputs, operation_fn=step)
 
-    def call(self, operation, prefix, args, kwargs):
+    def call(self, operation, prefix, part, args, kwargs):
         if _has_graph(operation):
             inputs = (*args, *kwargs.values())[0]
             return self.run(operation, inputs, f"{prefix}{operation.name}/")
         outputs = operation.compute_output_spec(*args, **kwargs)
+        self.calls.append((_tensors((args, kwargs)), _tensors(outputs)))
         into, out = _first_shape((args, kwargs)), _first_shape(outputs)
         cost = multiply_adds(operation, into, out)
         self.rows.append(
@@ -192,6 +211,7 @@ class _Trace:
                 parameters=self.new_parameters(operation),
                 multiply_adds=None if cost is None else cost // self.batch,
                 is_gate=isinstance(operation, Gate),
+                part=part and f"{prefix}{part}",
             )
         )
         return outputs
@@ -215,13 +235,13 @@ def _has_graph(model) -> bool:
     return isinstance(model, keras.Function)
 
 
-def _first_shape(tensors) -> tuple:
-    shapes = [
-        tuple(tensor.shape)
-        for tensor in keras.tree.flatten(tensors)
-        if isinstance(tensor, keras.KerasTensor)
-    ]
-    return shapes[0] if shapes else ()
+def _tensors(structure) -> list:
+    flat = keras.tree.flatten(structure)
+    return [tensor for tensor in flat if isinstance(tensor, keras.KerasTensor)]
+
+
+def _first_shape(structure) -> tuple:
+    return next((tuple(tensor.shape) for tensor in _tensors(structure)), ())
 
 
 def _input_specs(model, input_shape) -> list:
@@ -264,21 +284,54 @@ def _multiply_adds(layers) -> int:
 
 HEADER = ("part", "output", "parameters", "of gates", "multiply-adds", "of gates")
 
-# "stage1_block2_conv1" and, in keras.applications, "conv2_block1_1_conv",
-# "block1a_dwconv", "mixed7", "stage_0_block_1_pointwise".
-_BLOCK = re.compile(
-    r"(stem|.*?(block|inception|mixed|module|unit)_?\d+[a-z]?|stage\d+)(?=_|$)"
-)
+
+def _declared_parts(model) -> dict[str, str]:
+    """Returns the part that each operation is in, if the model declares its parts."""
+    structure = declared_structure(model)
+    if structure is None:
+        return {}
+    declared = {
+        # Each layer of the head is a part of its own.
+        layer: layer if part.stage is None else part.name
+        for layer, part in structure.part_of.items()
+    }
+    found, last = {}, None
+    for operation in model.operations:
+        # What was added later belongs to the part before it.
+        last = declared.get(operation.name, last)
+        if last:
+            found[operation.name] = last
+    return found
 
 
-def _parts(layers) -> dict:
-    """Groups layers by block; one outside of blocks is a part with its batch norm."""
-    parts = {}
-    for layer in layers:
-        block = _BLOCK.match(layer.name)
-        part = block[0] if block else layer.name.removesuffix("_bn")
-        parts.setdefault(part, []).append(layer)
-    return parts
+def _with_parts(rows, calls) -> list[LayerCost]:
+    """Groups the rows that have no declared part.
+
+    A group ends where all that follows depends on one operation alone. Parallel
+    branches are a group with the name of the operation that joins them; in a chain each
+    layer that costs something is a group, with what follows it.
+
+    Args:
+        rows: The rows in the order of computation.
+        calls: For each row the tensors that it takes and those that it returns.
+    """
+    last_use = {
+        id(tensor): index
+        for index, (inputs, _) in enumerate(calls)
+        for tensor in inputs
+    }
+    found, group, needed, name = [], [], -1, ""
+    for index, (row, (_, outputs)) in enumerate(zip(rows, calls, strict=True)):
+        group.append(row)
+        if needed <= index:
+            costs = row.is_gate or row.multiply_adds != 0
+            if len(group) > 1 or costs or not name:
+                name = row.name
+            found += [dataclasses.replace(r, part=r.part or name) for r in group]
+            group = []
+        uses = [last_use.get(id(tensor), -1) for tensor in outputs]
+        needed = max(needed, *uses) if uses else needed
+    return found + [dataclasses.replace(r, part=r.part or name) for r in group]
 
 
 def _row(part, shape, layers) -> tuple:

@@ -17,9 +17,9 @@ _LINEAR = (*_CONVOLUTIONS, *_DEPTHWISE, keras.layers.Dense)
 
 # Pools by rank of the tensor and kind of squeeze.
 _POOLS = {
-    (3, "mean"): keras.layers.GlobalAveragePooling1D,
-    (4, "mean"): keras.layers.GlobalAveragePooling2D,
-    (5, "mean"): keras.layers.GlobalAveragePooling3D,
+    (3, "avg"): keras.layers.GlobalAveragePooling1D,
+    (4, "avg"): keras.layers.GlobalAveragePooling2D,
+    (5, "avg"): keras.layers.GlobalAveragePooling3D,
     (3, "max"): keras.layers.GlobalMaxPooling1D,
     (4, "max"): keras.layers.GlobalMaxPooling2D,
     (5, "max"): keras.layers.GlobalMaxPooling3D,
@@ -215,7 +215,7 @@ def _fold_squeeze_excite(graph, weights, name):
     before = _linear_before(graph, name)
     if (
         before is not None
-        and gate.squeeze == "mean"
+        and gate.squeeze == "avg"
         and _is_pointwise(graph.operations[before])
         and graph.operations[before].data_format == gate.data_format
     ):

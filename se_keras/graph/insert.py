@@ -1,14 +1,18 @@
-"""Squeeze-and-Excitation in a model that exists already: put in, and taken out."""
+"""Adding attention layers to an existing model, and removing them."""
 
 import dataclasses
 import difflib
-import inspect
-import re
 from collections.abc import Callable, Iterable
 
 import keras
 
-from se_keras.graph.gates import GATES, copy_gate, identity_gate, start_at_identity
+from se_keras.graph.attention import (
+    attention_layer,
+    copy_attention,
+    identity_gate,
+    start_at_identity,
+    takes,
+)
 from se_keras.graph.rewrite import Graph, Ref
 from se_keras.layers.gate import Gate
 
@@ -25,117 +29,60 @@ REARRANGING = (keras.layers.Permute, keras.layers.Reshape, keras.layers.RepeatVe
 
 
 @dataclasses.dataclass(frozen=True)
-class Architecture:
-    """Where SE sits in one family of networks. Patterns match whole layer names.
+class Architectures:
+    """What is known of networks: where attention goes when `after` is not given.
 
     Attributes:
-        name: Name of the family, for messages.
-        signature: Pattern of names that only this family has.
-        places: Pattern of the layers that SE follows; of those whose group `block` is
-            the same, only the last. `None` for a family that has SE by itself.
+        names: Names of the architectures, for messages.
+        find: Function of a `Graph` that returns, by the name of each architecture
+            whose layers the graph has, the names of the layers that attention
+            follows, in order; `None` for one that has SE by itself.
     """
 
-    name: str
-    signature: str
-    places: str | None
+    names: tuple[str, ...]
+    find: Callable[[Graph], dict[str, list[str] | None]]
 
 
-# Hu et al., section 3.3: on the residual branch before the addition, or on the output
-# of a module without one; figures 2 and 3. The networks that the paper does not have
-# follow the same rule: SE is the last step of what a block computes anew, before that
-# is added or concatenated to what came before.
-ARCHITECTURES = (
-    Architecture("ResNet", r"conv\d_block\d+_3_bn", r"conv\d_block\d+_3_bn"),
-    # Pre-activation: the branch ends with a convolution.
-    Architecture("ResNetV2", r"conv\d_block\d+_preact_bn", r"conv\d_block\d+_3_conv"),
-    Architecture(
-        "the ResNets of se_keras",
-        r"stage\d+_block\d+_bn\d",
-        r"(?P<block>stage\d+_block\d+)_bn\d",
-    ),
-    Architecture(
-        "the pre-activation ResNets of se_keras",
-        r"stage\d+_block\d+_preact\d_bn",
-        r"(?P<block>stage\d+_block\d+)_conv\d",
-    ),
-    # The mix of the branches is what is added.
-    Architecture(
-        "the Shake-Shake networks of se_keras",
-        r"stage\d+_block\d+_shake",
-        r"stage\d+_block\d+_shake",
-    ),
-    Architecture("the VGGs of se_keras", r"stage5_relu1", r"stage\d_relu\d"),
-    Architecture(
-        "BN-Inception of se_keras",
-        r"inception_\d[a-e]_concat",
-        r"inception_\d[a-e]_concat",
-    ),
-    # The concatenations of all modules, those with stride included.
-    Architecture("InceptionV3", r"mixed\d+", r"mixed\d+"),
-    # Residual blocks: the linear convolution, whose scaled output is added. The three
-    # modules without addition: their output.
-    Architecture(
-        "InceptionResNetV2",
-        r"block35_\d+_conv",
-        r"block(35|17|8)_\d+_conv|mixed_(5b|6a|7a)",
-    ),
-    # Each convolution has its rectifier inside.
-    Architecture("VGG", r"block5_conv1", r"block\d_conv\d"),
-    Architecture("MobileNet", r"conv_pw_\d+_relu", r"conv_pw_\d+_relu"),
-    # The linear projection, as in ResNet: a sixth of the channels that the expansion
-    # has, where MobileNetV3 puts SE.
-    Architecture(
-        "MobileNetV2",
-        r"block_\d+_project_BN",
-        r"(block_\d+|expanded_conv)_project_BN",
-    ),
-    # The new features of a layer, before they join those of the layers before it.
-    Architecture("DenseNet", r"conv\d_block\d+_concat", r"conv\d_block\d+_2_conv"),
-    # The end of the residual branch, which is a pool where the stride is 2.
-    Architecture(
-        "Xception",
-        r"block13_sepconv\d_bn",
-        r"block(2|3|4|13)_pool|block([5-9]|1[0-2])_sepconv3_bn",
-    ),
-    # The concatenation that ends a cell.
-    Architecture("NASNet", r"normal_concat_\d+", r"(normal|reduction)_concat_\w+"),
-    # Before the layer scale: after it the squeeze of a new network is almost 0.
-    Architecture(
-        "ConvNeXt",
-        r"(\w+_)?stage_\d+_block_\d+_layer_scale",
-        r"(\w+_)?stage_\d+_block_\d+_pointwise_conv_2",
-    ),
-    Architecture("EfficientNet and EfficientNetV2", r"block\d[a-z]_se_reduce", None),
-    Architecture("MobileNetV3", r"expanded_conv(_\d+)?_squeeze_excite_conv", None),
-)
+_known = Architectures((), lambda graph: {})
+
+
+def set_architectures(architectures: Architectures) -> None:
+    """Declares the networks for which `add_squeeze_excite` needs no `after`.
+
+    `se_keras.models`, which knows them, does so when it is imported.
+    """
+    global _known
+    _known = architectures
 
 
 def add_squeeze_excite(
     model: keras.Model,
     after: Iterable[str] | Callable | None = None,
+    attention: str | keras.Layer = "se",
     ratio: float = RATIO,
-    gate: str | Gate = "se",
+    gate_activation=None,
     identity_start: bool = True,
     name: str | None = None,
 ) -> keras.Model:
-    """Returns a copy of a functional model with SE after the chosen layers.
+    """Returns a copy of a functional model with attention after the chosen layers.
 
     The copy has the layers of the model under their names, with the same weights and
-    flags, and after layer `NAME` a gate `NAME_se` in the layout and precision of that
-    layer. The model itself stays as it is. If it is frozen, its layers are frozen in
-    the copy too, and the gates train.
+    flags, and after layer `NAME` an attention layer `NAME_se` in the layout and
+    precision of that layer. The model itself is not changed. If it is frozen, its
+    layers are frozen in the copy too, and the new layers are trainable.
 
-    Where SE sits by itself, `after=None`:
+    Where SE goes with `after=None`:
 
     | network | SE after |
     | --- | --- |
-    | ResNet, also those of se_keras | the last batch norm before the addition |
+    | networks of `se_keras.models` | the layer where their twin has it |
+    | ResNet | the last batch norm before the addition |
     | ResNetV2 | the last convolution before the addition |
     | InceptionV3 | the concatenation of each module |
     | InceptionResNetV2 | the last convolution before the scaled addition; of modules \
 without one, the concatenation |
-    | VGG | each convolution with its rectifier |
-    | MobileNet | each pointwise convolution's rectifier |
+    | VGG | each convolution with its ReLU |
+    | MobileNet | the ReLU of each pointwise convolution |
     | MobileNetV2 | the batch norm of each projection |
     | DenseNet | the new features of each layer, before their concatenation |
     | Xception | the last batch norm or pool before the addition |
@@ -146,22 +93,25 @@ without one, the concatenation |
     explicit `after`.
 
     With `identity_start` the copy computes what the model does until it is trained. The
-    last layer of each gate starts with zeros and a doubled sigmoid (range 0 to 2) takes
-    the place of a sigmoid: every gate is exactly 1, and the sigmoid is steepest
-    there, so training moves it from the first step. A bias that makes a plain sigmoid
+    last layer of each attention layer starts with zeros, and a doubled sigmoid (range 0
+    to 2) replaces the sigmoid: every gate is exactly 1, and the sigmoid is steepest
+    there, so training changes it from the first step. A bias that makes a plain sigmoid
     almost 1 would leave it where it is flat.
 
     Args:
         model: A functional model, or a built `keras.Sequential` model; the copy of
             the latter is functional. Submodels in it stay one layer each.
-        after: Where gates go: `None` for the table above, names of layers or
+        after: Where attention goes: `None` for the table above, names of layers or
             operations of the model, or a predicate of a layer. A layer that the model
-            calls more than once gets one gate, after each call.
-        ratio: Reduction ratio r of the gates `"se"` and `"scse"`.
-        gate: `"se"`, `"spatial_se"`, `"scse"`, `"ese"`, `"eca"`, or a gate that is
-            copied to each place: `SqueezeExcite(ratio=8, divisor=8)`.
-        identity_start: Whether all gates start at 1. If not, they start as the gate's
-            own initializers say.
+            calls more than once gets one attention layer, after each call.
+        attention: `"se"`, `"spatial_se"`, `"scse"`, `"ese"`, `"eca"`, or a layer that
+            is copied to each place: `SqueezeExcite(ratio=8, divisor=8)`.
+        ratio: Reduction ratio r of `"se"` and `"scse"`. A layer that is passed as
+            `attention` has its own.
+        gate_activation: Activation whose output is the gate, for an `attention` that is
+            a name. Defaults to that of the layer, for `"se"` the sigmoid.
+        identity_start: Whether all gates start at 1. If not, they start as the
+            initializers of the layer specify.
         name: Name of the copy. Defaults to the name of the model.
 
     Returns:
@@ -169,9 +119,9 @@ without one, the concatenation |
         compiled.
 
     Raises:
-        ValueError: If the model is not functional, its architecture not known, or an
-            argument is bad; if a gate cannot go where `after` says, with the name of
-            the layer; if the gate cannot start at 1.
+        ValueError: If the model is not functional, its architecture is not known, or an
+            argument is invalid; if attention cannot follow a layer of `after`, with the
+            name of the layer; if the gates cannot start at 1.
 
     Reference:
         [Hu et al., Squeeze-and-Excitation Networks](https://arxiv.org/abs/1709.01507),
@@ -189,7 +139,7 @@ without one, the concatenation |
     ```
     """
     graph = Graph(model)
-    prototype = _prototype(gate, ratio)
+    prototype = _prototype(attention, ratio, gate_activation)
     if identity_start:
         prototype = identity_gate(prototype)
     gates = [_gate_at(graph, place, prototype) for place in _places(graph, after)]
@@ -203,11 +153,12 @@ without one, the concatenation |
 
 
 def remove_squeeze_excite(model: keras.Model, name: str | None = None) -> keras.Model:
-    """Returns a copy of a functional model without its gates.
+    """Returns a copy of a functional model without its attention layers.
 
-    The inverse of `add_squeeze_excite`: all layers of `se_keras` that gate (SE and its
-    relatives) go, every other layer stays with its name, weights and flags. If the
-    gates were trained, the result computes something else than `model` does.
+    The inverse of `add_squeeze_excite`: all attention layers of `se_keras` (subclasses
+    of `se_keras.layers.Gate`) are removed, every other layer stays with its name,
+    weights and flags. If they were trained, the result computes something other than
+    `model` does.
 
     Args:
         model: A functional model, or a built `keras.Sequential` model; the copy of
@@ -231,7 +182,9 @@ def remove_squeeze_excite(model: keras.Model, name: str | None = None) -> keras.
     gates = _gates(graph)
     if not gates:
         raise ValueError(
-            "Expected a model with gates to remove." + _submodel_hint(graph) + " "
+            "Expected a model with attention layers to remove."
+            + _submodel_hint(graph)
+            + " "
             f"Received: a model named {model.name!r} without any"
         )
     for gate in gates:
@@ -239,26 +192,12 @@ def remove_squeeze_excite(model: keras.Model, name: str | None = None) -> keras.
     return graph.build(name)
 
 
-def _prototype(gate, ratio: float) -> Gate:
-    """Returns a gate with the arguments that each place copies."""
-    if isinstance(gate, str) and gate in GATES:
-        kind = GATES[gate]
-        if "ratio" in inspect.signature(kind).parameters:
-            return kind(ratio=ratio)
-        prototype = kind()
-    elif isinstance(gate, Gate):
-        prototype = gate
-    else:
-        raise ValueError(
-            f"Argument `gate` must be one of {tuple(GATES)} or a gate layer of "
-            f"`se_keras.layers`. Received: gate={gate!r}"
-        )
-    if ratio != RATIO:
-        raise ValueError(
-            "Argument `ratio` is for the gates 'se' and 'scse'; another gate has its "
-            f"own arguments. Received: ratio={ratio!r} with gate={gate!r}"
-        )
-    return prototype
+def _prototype(attention, ratio: float, gate_activation) -> keras.Layer:
+    """Returns the layer that each place gets a copy of."""
+    arguments = {"gate_activation": gate_activation}
+    if ratio != RATIO or (isinstance(attention, str) and takes(attention, "ratio")):
+        arguments["ratio"] = ratio
+    return attention_layer(attention, **arguments)
 
 
 def _places(graph: Graph, after) -> list[str]:
@@ -289,33 +228,25 @@ def _places(graph: Graph, after) -> list[str]:
 
 
 def _places_by_architecture(graph: Graph) -> list[str]:
-    found = [
-        architecture
-        for architecture in ARCHITECTURES
-        if any(re.fullmatch(architecture.signature, name) for name in graph.operations)
-    ]
+    found = _known.find(graph)
     if len(found) != 1:
-        known = ", ".join(architecture.name for architecture in ARCHITECTURES)
-        received = " and ".join(architecture.name for architecture in found)
+        received = " and ".join(found) or "none of them"
         raise ValueError(
             "Without `after` the model must be one of the known architectures "
-            f"({known}), with their layer names.{_submodel_hint(graph)} Received: "
-            f"model {graph.model.name!r} with layers of {received or 'none of them'}"
+            f"({', '.join(_known.names)}), with their layer names."
+            f"{_submodel_hint(graph)} Received: model {graph.model.name!r} with layers "
+            f"of {received}"
         )
-    (architecture,) = found
+    ((architecture, places),) = found.items()
     gates = _gates(graph)
-    if architecture.places is None or gates:
-        own = f"{architecture.name} has SE by itself"
+    if places is None or gates:
+        own = f"{architecture} has SE by itself"
         raise ValueError(
             "Without `after` the model must not have SE already: choose the layers "
             f"with `after`. Received: model {graph.model.name!r}; "
             f"{f'it has layer {gates[0]!r}' if gates else own}"
         )
-    places = {}
-    for name in graph.operations:
-        if match := re.fullmatch(architecture.places, name):
-            places[match.groupdict().get("block", name)] = name
-    return list(places.values())
+    return places
 
 
 def _check_name(graph: Graph, name) -> None:
@@ -337,19 +268,19 @@ def _check_name(graph: Graph, name) -> None:
     )
 
 
-def _gate_at(graph: Graph, place: str, prototype: Gate) -> tuple[str, Gate]:
-    """Returns a place and the gate for it."""
+def _gate_at(graph: Graph, place: str, prototype) -> tuple[str, keras.Layer]:
+    """Returns a place and the attention layer for it."""
     before = list(graph.upstream(place))
     policy = next(op.dtype_policy for op in before if hasattr(op, "dtype_policy"))
     data_format = _data_format(before)
     name = f"{place}_se"
     if name in graph.operations:
         raise ValueError(
-            f"A gate after {place!r} would have the name of a layer of the model. "
+            f"Attention after {place!r} would have the name of a layer of the model. "
             f"Received: model {graph.model.name!r} with a layer {name!r}"
         )
     _check_output(graph, place, data_format)
-    layer = copy_gate(prototype, name=name, dtype=policy, data_format=data_format)
+    layer = copy_attention(prototype, name=name, dtype=policy, data_format=data_format)
     return place, layer
 
 
@@ -386,7 +317,7 @@ def _check_output(graph: Graph, place: str, data_format: str) -> None:
             return
     received = ", ".join(f"{output.dtype} {output.shape}" for output in outputs)
     raise ValueError(
-        f"A gate after {place!r} needs a floating-point tensor of rank 3 to 5 with a "
+        f"Attention after {place!r} needs a floating-point tensor of rank 3 to 5 with a "
         f"known number of channels, in {data_format}. Received: {received}"
     )
 

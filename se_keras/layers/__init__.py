@@ -1,4 +1,4 @@
-"""Layers: `SqueezeExcite`, other gates that fit where it fits, parts of networks."""
+"""Layers: `SqueezeExcite`, other attention layers, and parts of networks."""
 
 from se_keras.layers.batch_normalization import BatchNormalization
 from se_keras.layers.channel_shuffle import ChannelShuffle
@@ -6,6 +6,7 @@ from se_keras.layers.effective import (
     EffectiveSqueezeExcite,
     EfficientChannelAttention,
 )
+from se_keras.layers.gate import DenseGate, Gate
 from se_keras.layers.pad_channels import PadChannels
 from se_keras.layers.shake_shake import ShakeShake
 from se_keras.layers.spatial import ConcurrentSqueezeExcite, SpatialSqueezeExcite
@@ -15,10 +16,16 @@ __all__ = [
     "BatchNormalization",
     "ChannelShuffle",
     "ConcurrentSqueezeExcite",
+    "DenseGate",
     "EffectiveSqueezeExcite",
     "EfficientChannelAttention",
+    "Gate",
     "PadChannels",
     "ShakeShake",
     "SpatialSqueezeExcite",
     "SqueezeExcite",
 ]
+
+
+def __dir__():
+    return __all__

@@ -25,7 +25,7 @@ class EffectiveSqueezeExcite(DenseGate):
         kernel_regularizer: Regularizer of the kernel.
         data_format: `"channels_last"` or `"channels_first"`. Defaults to
             `keras.config.image_data_format()`.
-        **layer_kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Input shape:
         As `SqueezeExcite`. The gates have shape `(batch, channels)`.
@@ -43,8 +43,25 @@ class EffectiveSqueezeExcite(DenseGate):
     (2, 7, 7, 64)
     """
 
-    def __init__(self, gate_activation="hard_sigmoid", **kwargs):
-        super().__init__(gate_activation=gate_activation, **kwargs)
+    def __init__(
+        self,
+        gate_activation="hard_sigmoid",
+        use_bias: bool = True,
+        kernel_initializer="he_normal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        data_format: str | None = None,
+        **kwargs,
+    ):
+        super().__init__(
+            gate_activation=gate_activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            data_format=data_format,
+            **kwargs,
+        )
 
     def build_gate(self, channels, rank):
         """Creates the fully connected layer."""
@@ -77,7 +94,7 @@ class EfficientChannelAttention(Gate):
         kernel_initializer: Initializer of the kernel.
         data_format: `"channels_last"` or `"channels_first"`. Defaults to
             `keras.config.image_data_format()`.
-        **layer_kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Input shape:
         As `SqueezeExcite`. The gates have shape `(batch, channels)`.
@@ -106,9 +123,9 @@ class EfficientChannelAttention(Gate):
         gate_activation="sigmoid",
         kernel_initializer="glorot_uniform",
         data_format: str | None = None,
-        **layer_kwargs,
+        **kwargs,
     ):
-        super().__init__(data_format=data_format, **layer_kwargs)
+        super().__init__(data_format=data_format, **kwargs)
         if kernel_size is not None:
             kernel_size = positive_integer("kernel_size", kernel_size)
         if kernel_size is not None and kernel_size % 2 == 0:
@@ -126,7 +143,7 @@ class EfficientChannelAttention(Gate):
         self.gate_activation = keras.activations.get(gate_activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def neighbors(self, channels: int) -> int:
+    def num_neighbors(self, channels: int) -> int:
         """Returns k for an input of `channels` channels."""
         if self.kernel_size is not None:
             return self.kernel_size
@@ -137,7 +154,7 @@ class EfficientChannelAttention(Gate):
         """Creates the convolution along the channels."""
         self.conv = keras.layers.Conv1D(
             1,
-            self.neighbors(channels),
+            self.num_neighbors(channels),
             padding="same",
             activation=self.gate_activation,
             use_bias=False,

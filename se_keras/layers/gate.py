@@ -1,4 +1,4 @@
-"""What every gate has in common: checks, layout, and the scaling of its input."""
+"""The base classes of attention layers that multiply their input by gates."""
 
 import keras
 from keras import ops
@@ -8,16 +8,63 @@ from se_keras.layers.means import beside_mean, mean
 
 
 class Gate(keras.layers.Layer):
-    """Base class of the gates: `outputs = inputs * gate(inputs)`.
+    """Base class of attention layers: `outputs = inputs * gate(inputs)`.
 
-    A subclass creates its weights in `build_gate` and computes in `compute_gate`, or in
-    `excite` if all it needs is the mean of each channel. It may rely on an input in
-    floating point, of rank 3, 4 or 5, with a known number of channels.
+    A subclass implements
+
+    - `build_gate(channels, rank)`, which creates its weights, and
+    - `compute_gate(inputs)`, which returns the gates of an input; or, if the gates
+      depend on the mean of each channel only, `excite(squeezed)` instead, and the
+      property `excites_means`, which then returns `True`: training is faster.
+
+    The base class checks the input, computes in the layer's precision and layout, and
+    multiplies. The input that a subclass gets is in floating point, of rank 3, 4 or 5,
+    and has a known number of channels. A layer with arguments of its own returns them
+    in `get_config`, like every Keras layer.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`. Defaults to
             `keras.config.image_data_format()`.
         **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
+
+    Input shape:
+        Floating-point tensor of rank 3, 4 or 5 with a known number of channels:
+        `(batch, ..., channels)`, or `(batch, channels, ...)` with
+        `data_format="channels_first"`.
+
+    Output shape:
+        That of the input, in the compute dtype.
+
+    Example:
+
+    ```python
+    @keras.saving.register_keras_serializable(package="my_package")
+    class ScaledGate(Gate):
+        '''One weight for each channel: `sigmoid(scale * mean)`.'''
+
+        def __init__(self, initial_scale=1.0, **kwargs):
+            super().__init__(**kwargs)
+            self.initial_scale = initial_scale
+
+        def build_gate(self, channels, rank):
+            self.scale = self.add_weight(
+                shape=(channels,),
+                initializer=keras.initializers.Constant(self.initial_scale),
+                name="scale",
+            )
+
+        def excite(self, squeezed):
+            return keras.ops.sigmoid(self.scale * squeezed)
+
+        @property
+        def excites_means(self):
+            return True
+
+        def get_config(self):
+            return {**super().get_config(), "initial_scale": self.initial_scale}
+
+    model = create_model("resnet50", attention=ScaledGate(initial_scale=0.5))
+    ```
     """
 
     def __init__(self, data_format: str | None = None, **kwargs):
@@ -42,7 +89,7 @@ class Gate(keras.layers.Layer):
         return False
 
     def gate(self, inputs):
-        """Returns the gates alone, for whoever wants to look at them.
+        """Returns the gates of an input, without multiplying it by them.
 
         Args:
             inputs: A tensor, an array or a Keras tensor of the shape that the layer
@@ -151,7 +198,10 @@ class Gate(keras.layers.Layer):
 
 
 class DenseGate(Gate):
-    """Base class of the gates that are computed by fully connected layers.
+    """Base class of attention layers whose gates fully connected layers compute.
+
+    A subclass creates its layers in `build_gate` by `dense(...)`, and implements
+    `excite` or `compute_gate` as described in `Gate`.
 
     Args:
         gate_activation: Activation whose output is the gate.
@@ -161,7 +211,7 @@ class DenseGate(Gate):
         kernel_regularizer: Regularizer of the kernels.
         data_format: `"channels_last"` or `"channels_first"`. Defaults to
             `keras.config.image_data_format()`.
-        **layer_kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
     """
 
     def __init__(
@@ -172,9 +222,9 @@ class DenseGate(Gate):
         bias_initializer="zeros",
         kernel_regularizer=None,
         data_format: str | None = None,
-        **layer_kwargs,
+        **kwargs,
     ):
-        super().__init__(data_format=data_format, **layer_kwargs)
+        super().__init__(data_format=data_format, **kwargs)
         self.gate_activation = keras.activations.get(gate_activation)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)

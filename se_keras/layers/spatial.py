@@ -23,7 +23,7 @@ class SpatialSqueezeExcite(DenseGate):
         kernel_regularizer: Regularizer of the kernel.
         data_format: `"channels_last"` or `"channels_first"`. Defaults to
             `keras.config.image_data_format()`.
-        **layer_kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Input shape:
         As `SqueezeExcite`. The gates have the input's shape with one channel.
@@ -63,7 +63,7 @@ class ConcurrentSqueezeExcite(Gate):
         merge: `"add"` as in the paper, or `"max"` or `"multiply"`.
         data_format: `"channels_last"` or `"channels_first"`. Defaults to
             `keras.config.image_data_format()`.
-        **layer_kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Input shape:
         As `SqueezeExcite`. The gates have the input's shape: `merge` of both gates.
@@ -93,9 +93,9 @@ class ConcurrentSqueezeExcite(Gate):
         ratio: float = 2,
         merge: str = "add",
         data_format: str | None = None,
-        **layer_kwargs,
+        **kwargs,
     ):
-        super().__init__(data_format=data_format, **layer_kwargs)
+        super().__init__(data_format=data_format, **kwargs)
         if merge not in MERGES:
             raise ValueError(
                 f"Argument `merge` must be one of {MERGES}. Received: merge={merge!r}"

@@ -8,12 +8,12 @@ from keras import ops
 from se_keras.layers.arguments import positive_integer, rounded_width
 from se_keras.layers.gate import DenseGate
 
-SQUEEZES = ("mean", "max")
+SQUEEZES = ("avg", "max")
 
 
 @keras.saving.register_keras_serializable(package="se_keras")
 class SqueezeExcite(DenseGate):
-    """Squeeze-and-Excitation: scales each channel by what the whole image shows.
+    """Squeeze-and-Excitation: scales each channel by a gate computed from all channels.
 
     The squeeze reduces every channel to one number over all spatial axes; the
     excitation, two fully connected layers, turns these into one gate per channel;
@@ -21,26 +21,27 @@ class SqueezeExcite(DenseGate):
 
     `outputs = inputs * gate(fc2(activation(fc1(mean(inputs)))))`
 
-    The hidden width is `channels` if that is given, else `C / ratio` rounded to the
-    nearest multiple of `divisor` and not below `min_channels`. The conventions of
-    well-known networks:
+    The width between the two layers is `hidden_channels` if that is given, else
+    `C / ratio` rounded to the nearest multiple of `divisor` and not below
+    `min_channels`. The conventions of well-known networks:
 
-    | network | hidden width | activations |
+    | network | hidden channels | activations |
     | --- | --- | --- |
     | the paper, Caffe release | `ratio=16` | relu, sigmoid |
     | timm's SE-ResNets | `ratio=16, divisor=8` | relu, sigmoid |
     | MobileNetV3 | `ratio=4, divisor=8, round_limit=0.9` | relu, hard_sigmoid |
-    | EfficientNet | `channels=block_input_channels // 4` | swish, sigmoid |
+    | EfficientNet | `hidden_channels=block_input_channels // 4` | swish, sigmoid |
 
     Args:
         ratio: Reduction ratio r of the hidden layer, a positive number. Ignored if
-            `channels` is given.
-        channels: Hidden width. Defaults to `None`: computed from `ratio`.
+            `hidden_channels` is given.
+        hidden_channels: Width between the two fully connected layers. Defaults to
+            `None`: computed from `ratio`.
         divisor: The hidden width is a multiple of this, above `min_channels`.
         min_channels: The hidden width is not below this.
         activation: Activation after the first fully connected layer.
         gate_activation: Activation after the second; its output is the gate.
-        squeeze: `"mean"`, or `"max"` as in table 11 of the paper. The mean
+        squeeze: `"avg"`, or `"max"` as in table 11 of the paper. The average
             accumulates in float32 whatever the precision.
         use_bias: Whether the fully connected layers have a bias.
         kernel_initializer: Initializer of both kernels.
@@ -50,8 +51,7 @@ class SqueezeExcite(DenseGate):
             `keras.config.image_data_format()`.
         round_limit: A rounded hidden width below `round_limit * C / ratio` goes up by
             one `divisor`: 0.9 in MobileNetV3 and EfficientNet, 0 elsewhere.
-        **layer_kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`,
-            `trainable`.
+        **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
 
     Input shape:
         Floating-point tensor of rank 3, 4 or 5 with a known number of channels:
@@ -85,19 +85,19 @@ class SqueezeExcite(DenseGate):
     def __init__(
         self,
         ratio: float = 16,
-        channels: int | None = None,
+        hidden_channels: int | None = None,
         divisor: int = 1,
         min_channels: int = 1,
         activation="relu",
         gate_activation="sigmoid",
-        squeeze: str = "mean",
+        squeeze: str = "avg",
         use_bias: bool = True,
         kernel_initializer="he_normal",
         bias_initializer="zeros",
         kernel_regularizer=None,
         data_format: str | None = None,
         round_limit: float = 0.0,
-        **layer_kwargs,
+        **kwargs,
     ):
         super().__init__(
             gate_activation=gate_activation,
@@ -106,7 +106,7 @@ class SqueezeExcite(DenseGate):
             bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer,
             data_format=data_format,
-            **layer_kwargs,
+            **kwargs,
         )
         if (
             isinstance(ratio, bool)
@@ -127,8 +127,10 @@ class SqueezeExcite(DenseGate):
                 f"Received: round_limit={round_limit!r}"
             )
         self.ratio = ratio
-        self.channels = (
-            None if channels is None else positive_integer("channels", channels)
+        self.hidden_channels = (
+            None
+            if hidden_channels is None
+            else positive_integer("hidden_channels", hidden_channels)
         )
         self.divisor = positive_integer("divisor", divisor)
         self.min_channels = positive_integer("min_channels", min_channels)
@@ -136,16 +138,16 @@ class SqueezeExcite(DenseGate):
         self.squeeze = squeeze
         self.round_limit = round_limit
 
-    def hidden_channels(self, channels: int) -> int:
+    def compute_hidden_channels(self, channels: int) -> int:
         """Returns the hidden width for an input of `channels` channels."""
-        if self.channels is not None:
-            return self.channels
+        if self.hidden_channels is not None:
+            return self.hidden_channels
         width = rounded_width(channels / self.ratio, self.divisor, self.round_limit)
         return max(width, self.min_channels)
 
     def build_gate(self, channels, rank):
         """Creates the two fully connected layers."""
-        hidden = self.hidden_channels(channels)
+        hidden = self.compute_hidden_channels(channels)
         self.fc1 = self.dense("fc1", hidden, self.activation, channels)
         self.fc2 = self.dense("fc2", channels, self.gate_activation, hidden)
 
@@ -161,15 +163,15 @@ class SqueezeExcite(DenseGate):
 
     @property
     def excites_means(self) -> bool:
-        """Whether the squeeze is the mean."""
-        return self.squeeze == "mean"
+        """Whether the squeeze is the average."""
+        return self.squeeze == "avg"
 
     def get_config(self):
         """Returns the arguments that re-create the layer."""
         return {
             **super().get_config(),
             "ratio": self.ratio,
-            "channels": self.channels,
+            "hidden_channels": self.hidden_channels,
             "divisor": self.divisor,
             "min_channels": self.min_channels,
             "activation": keras.activations.serialize(self.activation),

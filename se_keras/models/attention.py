@@ -1,86 +1,124 @@
-"""The seam through which a gate enters a network."""
+"""The seam through which attention enters a network."""
 
-import dataclasses
 import functools
 from collections.abc import Callable
 
 import keras
 
-from se_keras.graph.gates import GATES, copy_gate
+from se_keras.graph.attention import attention_layer, copy_attention
 
-# Where a gate sits in a residual block: section 6.5 of the paper and its figure 5.
+# Where attention goes in a residual block: section 6.5 of the paper and its figure 5.
 PLACEMENTS = ("standard", "pre", "post", "identity", "inside")
 
 
-@dataclasses.dataclass(frozen=True)
 class Attention:
-    """What builders call at each place where a gate may sit.
+    """What a builder calls at each place where attention may go.
 
-    Attributes:
+    Args:
         apply: Callable of a tensor and a name that returns a tensor of the same
             shape; `None` in a plain network.
-        placement: Which places of a block have the gate, one of `PLACEMENTS`.
+        placement: Which places of a block have attention, one of `PLACEMENTS`.
         stages: Which stages have it, counted from 1; `None` for all.
+
+    Attributes:
+        offered: Stages of the places that the builder offered.
+        placed: Names of the places that have attention.
     """
 
-    apply: Callable | None = None
-    placement: str = "standard"
-    stages: tuple[int, ...] | None = None
-
-    def __post_init__(self):
-        if self.placement not in PLACEMENTS:
+    def __init__(
+        self,
+        apply: Callable | None = None,
+        placement: str = "standard",
+        stages: tuple[int, ...] | None = None,
+    ):
+        if placement not in PLACEMENTS:
             raise ValueError(
                 f"Argument `placement` must be one of {PLACEMENTS}. "
-                f"Received: placement={self.placement!r}"
+                f"Received: placement={placement!r}"
             )
+        self._apply = apply
+        self.placement = placement
+        self.stages = stages
+        self.offered: set[int] = set()
+        self.placed: list[str] = []
 
     def __call__(self, placement: str, x, *, stage: int, name: str):
-        """Returns `x` behind the gate, if there is one at this place."""
+        """Returns `x` after the attention, if there is one at this place."""
+        self.offered.add(stage)
         here = placement == self.placement and stage in (self.stages or (stage,))
-        return self.apply(x, name) if self.apply and here else x
+        if not self._apply or not here:
+            return x
+        self.placed.append(name)
+        y = self._apply(x, name)
+        if tuple(y.shape) != tuple(x.shape):
+            raise ValueError(
+                "Argument `attention` must keep the shape of its input. Received: an "
+                f"attention that returns {tuple(y.shape)} for {tuple(x.shape)} at "
+                f"{name!r}"
+            )
+        return y
+
+    def check(self, model: str) -> None:
+        """Raises a `ValueError` if a network has no place for what was asked for.
+
+        Args:
+            model: Name of the network, whose builder has run.
+        """
+        unknown = set(self.stages or ()) - self.offered
+        if unknown:
+            raise ValueError(
+                f"Argument `stages` must be stages of {model!r}, which has "
+                f"{sorted(self.offered)}. Received: stages={self.stages}"
+            )
+        if self._apply and not self.placed:
+            raise ValueError(
+                f"Model {model!r} has no place for attention with these arguments. "
+                f"Received: placement={self.placement!r}, stages={self.stages}"
+            )
 
 
-def attention_seam(attention, data_format: str, dtype) -> Callable | None:
-    """Returns the callable of a tensor and a name that builders apply, or `None`.
+def attention_function(
+    attention, data_format: str, dtype, **arguments
+) -> Callable | None:
+    """Returns the callable of a tensor and a name that a network applies, or `None`.
 
     Args:
         attention: One of
-            - `None`: no gate;
-            - a name in `GATES`: that layer with its defaults;
-            - a layer: each place gets a copy of it, with weights of its own;
-            - a `functools.partial` of a class of layers;
+            - `None`: no attention;
+            - a name in `ATTENTION_LAYERS`, a layer, a class of layers or a
+              `functools.partial` of one: each place gets a copy, with its own weights;
             - a callable `f(tensor, name)` that returns a tensor of the same shape;
               it sets layout and precision itself.
-        data_format: Layout of layers that are created here.
-        dtype: Precision of layers that are created here.
+        data_format: Layout of the copies.
+        dtype: Precision of the copies.
+        **arguments: Arguments of the layer, such as `ratio`; `None` for its own.
 
     Raises:
         ValueError: If it is none of these.
     """
     if attention is None:
         return None
-    if isinstance(attention, keras.layers.Layer):
-        make = functools.partial(_copy, attention)
-    elif isinstance(getattr(attention, "func", None), type):
-        make = attention
-    elif callable(attention) and not isinstance(attention, type):
+    if is_function(attention):
+        given = {name: value for name, value in arguments.items() if value is not None}
+        if given:
+            name, value = next(iter(given.items()))
+            raise ValueError(
+                f"Expected no argument `{name}` with a callable as `attention`, which "
+                f"creates its layers itself. Received: {name}={value!r}"
+            )
         return attention
-    elif isinstance(attention, str) and attention in GATES:
-        make = GATES[attention]
-    else:
-        raise ValueError(
-            "Argument `attention` must be None, a layer, a callable of a tensor and a "
-            f"name, or one of {tuple(GATES)}. Received: attention={attention!r}"
-        )
-    return apply_layer(make, data_format, dtype)
+    prototype = attention_layer(attention, **arguments)
+
+    def apply(x, name):
+        return copy_attention(
+            prototype, name=name, dtype=dtype, data_format=data_format
+        )(x)
+
+    return apply
 
 
-def apply_layer(make: Callable, data_format: str, dtype) -> Callable:
-    """Returns a seam that applies a layer which `make` creates for each place."""
-    return lambda x, name: make(data_format=data_format, dtype=dtype, name=name)(x)
-
-
-def _copy(layer, data_format, **settings):
-    if "data_format" in layer.get_config():
-        settings["data_format"] = data_format
-    return copy_gate(layer, **settings)
+def is_function(attention) -> bool:
+    """Whether an `attention` argument is a callable of a tensor and a name."""
+    if isinstance(attention, functools.partial):
+        return not isinstance(attention.func, type)
+    return callable(attention) and not isinstance(attention, type | keras.Layer)

@@ -1,4 +1,4 @@
-"""A functional model that knows the images it expects and the classes it names."""
+"""A functional model with its preprocessing, its class names and its structure."""
 
 import contextlib
 import sys
@@ -6,6 +6,7 @@ import sys
 import keras
 
 from se_keras.models.preprocessing import Preprocessing
+from se_keras.models.structure import Structure
 
 # Keras walks a functional graph by recursion, one call or two for each layer on the
 # longest path; a network of 269 layers passes Python's limit of 1,000.
@@ -39,9 +40,11 @@ def image_shape(model: keras.Model) -> tuple[int | None, int | None, int] | None
 
 @keras.saving.register_keras_serializable(package="se_keras")
 class ImageModel(keras.Model):
-    """A functional model with the two facts that a picture needs beside weights.
+    """A functional model with its preprocessing, its class names and its structure.
 
-    Both are saved with the model and come back with `keras.models.load_model`.
+    They are saved with the model and restored by `keras.models.load_model`. It also
+    builds networks of more than about 200 layers, where `keras.Model` reaches Python's
+    limit of recursion.
 
     Args:
         inputs: As `keras.Model`.
@@ -52,22 +55,27 @@ class ImageModel(keras.Model):
     Attributes:
         preprocessing: A `Preprocessing`, or `None` if the model does not say.
         class_names: A tuple of names in the order of the outputs, or `None`.
+        structure: The `Structure` of the network, or `None` if the model was not built
+            by `create_model`.
     """
 
     preprocessing: Preprocessing | None = None
     class_names: tuple[str, ...] | None = None
+    structure: Structure | None = None
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
         with _deep_recursion():
             super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
 
     def get_config(self):
-        """Returns the functional config and the two facts."""
+        """Returns the config of the functional model, and the attributes."""
         config = super().get_config()
         if self.preprocessing:
             config["preprocessing"] = self.preprocessing.to_dict()
         if self.class_names:
             config["class_names"] = list(self.class_names)
+        if self.structure:
+            config["structure"] = self.structure.to_dict()
         return config
 
     @classmethod
@@ -76,9 +84,12 @@ class ImageModel(keras.Model):
         config = dict(config)
         preprocessing = config.pop("preprocessing", None)
         class_names = config.pop("class_names", None)
+        structure = config.pop("structure", None)
         model = super().from_config(config, custom_objects)
         if preprocessing:
             model.preprocessing = Preprocessing.from_dict(preprocessing)
         if class_names:
             model.class_names = tuple(class_names)
+        if structure:
+            model.structure = Structure.from_dict(structure)
         return model

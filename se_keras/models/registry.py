@@ -4,111 +4,152 @@ import dataclasses
 import difflib
 import fnmatch
 import re
-from collections.abc import Callable, Mapping
 
+from se_keras.models.families import FAMILIES, family_of
+from se_keras.models.family import Family
 from se_keras.models.preprocessing import Preprocessing
+from se_keras.models.spec import NetworkSpec
 
-# Name of the layer that gives the classes, in every network.
-CLASSIFIER = "predictions"
+# The beginning of the names of networks whose plain twin has a name of its own.
+SE = "se_"
+PLAIN = "_plain"
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelEntry:
-    """One network.
+class Network:
+    """One network of the registry.
 
     Attributes:
         name: Registry name: `"se_resnet50"`.
         constructor: Name of its constructor in `se_keras.models`: `"SEResNet50"`.
-        features: Builder of its family: `features(spec, blocks, x, attention,
-            output_stride)` returns the feature maps by name, the last one last.
-        spec: Row of the family's table, which `features` reads.
-        preprocessing: The images that it expects.
-        twin: Name of the same network with SE, or without.
-        squeeze_excite: The SE layer of the network, a callable that takes the
-            arguments of a layer; `None` in a plain network.
-        head: What stands between the last feature map and the classifier:
-            `head(spec, blocks, x)` returns one vector for each image. `None` for the
-            mean over all positions.
-        pretrained: Names of weights that `create_model` takes beside files, each with
-            a function that loads them into the network it is given.
+        spec: Its spec, as `create_model` takes it.
+        twin: Name of the same network without attention, or with it; `None` if there
+            is none.
+        built_in: Whether it is of this package, not registered by the user.
     """
 
     name: str
     constructor: str
-    features: Callable
-    spec: object
-    preprocessing: Preprocessing
-    twin: str
-    squeeze_excite: Callable | None = None
-    head: Callable | None = None
-    pretrained: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
+    spec: NetworkSpec
+    twin: str | None
+    built_in: bool = False
+
+    @property
+    def family(self) -> Family:
+        """Its family."""
+        return family_of(self.spec)
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The images that it expects."""
+        return self.spec.preprocessing
 
 
-_ENTRIES: dict[str, ModelEntry] = {}
+_NETWORKS: dict[str, Network] = {}
 
 
-def register(
-    constructor: str,
-    features: Callable,
-    spec: object,
-    *,
-    preprocessing: Preprocessing,
-    squeeze_excite: Callable,
-    name: str | None = None,
-    has_se_name: bool = False,
-    head: Callable | None = None,
-    pretrained: Mapping[str, Callable] | None = None,
-) -> None:
-    """Registers a plain network and its twin with SE.
+def register(name: str, spec: NetworkSpec, constructor: str | None = None) -> None:
+    """Gives a network of your own a name, and its twin without attention.
+
+    `create_model`, `list_models` and the `se-keras` command then know both, and
+    `se_keras.models` has a constructor for each.
 
     Args:
-        constructor: Name of the plain constructor, `"ResNet50"`; the twin's is
-            `"SEResNet50"`.
-        features: See `ModelEntry`.
-        spec: See `ModelEntry`.
-        preprocessing: See `ModelEntry`.
-        squeeze_excite: The SE layer of the twin.
-        name: Registry name of the plain network, that of the twin has `se_` before
-            it. Defaults to the constructor's name in lower case.
-        has_se_name: Whether the names given are those of the network with SE, such as
-            `"SENet154"`; its plain twin is then `"SENet154Plain"`, `"senet154_plain"`.
-        head: See `ModelEntry`.
-        pretrained: See `ModelEntry`.
+        name: Registry name, lower case with underscores. The twin of `"se_NAME"` is
+            `"NAME"`, that of any other name `"NAME_plain"`. A spec with
+            `attention=None` has no twin.
+        spec: The network.
+        constructor: Name of the constructor. Defaults to the name in camel case:
+            `"SEMyNet"` for `"se_my_net"`.
+
+    Raises:
+        ValueError: If the name is not valid, or belongs to a network of this package.
+            A name that you registered before is replaced.
+
+    Example:
+
+    ```python
+    register("se_tiny", ResNetSpec(block="basic", depths=(1, 1, 1, 1)))
+    model = create_model("se_tiny", classes=10)
+    plain = se_keras.models.Tiny(classes=10)
+    ```
     """
-    name = name or constructor.lower()
-    names = (name, f"se_{name}")
-    constructors = (constructor, f"SE{constructor}")
-    if has_se_name:
-        names = (f"{name}_plain", name)
-        constructors = (f"{constructor}Plain", constructor)
-    for name, twin, constructor, layer in zip(
-        names, reversed(names), constructors, (None, squeeze_excite), strict=True
-    ):
-        if name in _ENTRIES:
-            raise ValueError(f"Model {name!r} is registered already.")
-        _ENTRIES[name] = ModelEntry(
-            name,
-            constructor,
-            features,
-            spec,
-            preprocessing,
-            twin,
-            layer,
-            head,
-            pretrained or {},
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ValueError(
+            "Argument `name` must be lower-case letters, digits and underscores. "
+            f"Received: name={name!r}"
         )
+    family_of(spec)
+    constructor = constructor or _camel_case(name)
+    if not constructor.isidentifier():
+        raise ValueError(
+            "Argument `constructor` must be a name that Python accepts. "
+            f"Received: constructor={constructor!r}"
+        )
+    networks = _with_twin(name, constructor, spec)
+    taken = {network.constructor: network for network in _NETWORKS.values()}
+    for network in networks:
+        for other in (_NETWORKS.get(network.name), taken.get(network.constructor)):
+            if other and other.built_in:
+                raise ValueError(
+                    "Expected a name that is new, and se_keras has a network "
+                    f"{other.name!r} ({other.constructor}). "
+                    f"Received: name={name!r}, constructor={constructor!r}"
+                )
+    before = _NETWORKS.get(name)
+    if before and before.twin:
+        _NETWORKS.pop(before.twin, None)
+    _NETWORKS.update({network.name: network for network in networks})
 
 
-def lookup(name: str) -> ModelEntry:
-    """Returns the entry of a name, or raises a `ValueError` with the nearest names."""
-    if name in _ENTRIES:
-        return _ENTRIES[name]
-    nearest = difflib.get_close_matches(str(name), _ENTRIES, n=3)
+def _with_twin(name, constructor, spec, built_in=False) -> list[Network]:
+    if spec.attention is None:
+        return [Network(name, constructor, spec, None, built_in)]
+    if name.startswith(SE):
+        twin = name.removeprefix(SE)
+        plain_constructor = constructor.removeprefix("SE")
+        if plain_constructor == constructor:
+            plain_constructor = f"{constructor}Plain"
+    else:
+        twin, plain_constructor = name + PLAIN, f"{constructor}Plain"
+    plain = dataclasses.replace(spec, attention=None)
+    return [
+        Network(name, constructor, spec, twin, built_in),
+        Network(twin, plain_constructor, plain, name, built_in),
+    ]
+
+
+def _camel_case(name: str) -> str:
+    words = name.removeprefix(SE).split("_")
+    prefix = "SE" if name.startswith(SE) else ""
+    return prefix + "".join(word[:1].upper() + word[1:] for word in words)
+
+
+for _family in FAMILIES:
+    for _name, (_constructor, _spec) in _family.networks.items():
+        for _network in _with_twin(_name, _constructor, _spec, built_in=True):
+            _NETWORKS[_network.name] = _network
+
+
+def lookup(name: str) -> Network:
+    """Returns the network of a name.
+
+    Raises:
+        ValueError: If there is none, with the nearest names.
+    """
+    if isinstance(name, str) and name in _NETWORKS:
+        return _NETWORKS[name]
+    nearest = difflib.get_close_matches(str(name), _NETWORKS, n=3)
     hint = f"Did you mean {' or '.join(nearest)}? " if nearest else ""
     raise ValueError(
         "Expected the name of a model, one of `se_keras.list_models()`. "
         f"{hint}Received: {name!r}"
     )
+
+
+def networks() -> list[Network]:
+    """Returns all networks, in the order of `list_models`."""
+    return [_NETWORKS[name] for name in list_models()]
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -117,7 +158,7 @@ def list_models(pattern: str = "*") -> list[str]:
     Args:
         pattern: Only names that match this shell pattern, such as `"se_*"`.
     """
-    return sorted(fnmatch.filter(_ENTRIES, pattern), key=_natural)
+    return sorted(fnmatch.filter(_NETWORKS, pattern), key=_natural)
 
 
 def _natural(name: str) -> list:

@@ -1,34 +1,31 @@
-"""ResNets with and without SE: a table of specs and the builder that reads it.
-
-References:
-    - [He et al. 2015, Deep Residual Learning](https://arxiv.org/abs/1512.03385).
-    - [Hu et al. 2017, Squeeze-and-Excitation Networks](https://arxiv.org/abs/1709.01507),
-      section 3.3: SE on the residual branch, after the last batch norm and before
-      the addition; and its original release for Caffe.
-    - timm's `resnet.py` and `senet.py`, whose networks those for ImageNet are.
-"""
+"""ResNets with and without SE: a table of specs and the builder that reads it."""
 
 import dataclasses
 import functools
 import math
 
 from se_keras.layers import SqueezeExcite
-from se_keras.models.attention import Attention
-from se_keras.models.blocks import Blocks, NetworkSpec
-from se_keras.models.preprocessing import CIFAR, IMAGENET
-from se_keras.models.registry import register
-from se_keras.models.stages import relative_depth
+from se_keras.models.builder import NetworkBuilder
+from se_keras.models.family import Family, StateDictFormat
+from se_keras.models.preprocessing import CIFAR
+from se_keras.models.spec import NetworkSpec, check_integers, check_key
+from se_keras.models.stages import block_places
+from se_keras.models.structure import CLASSIFIER, STEM, Part, Structure
+
+OUTPUT_STRIDES = (8, 16, 32)
 
 
 @dataclasses.dataclass(frozen=True)
 class Stem:
-    """What comes before the first stage.
+    """What comes before the first stage of a ResNet.
 
     Attributes:
         filters: Filters of each convolution.
-        kernel_size: Kernel of each convolution, in pixels.
+        kernel_size: Kernel size of each convolution, in pixels.
         stride: Stride of the first convolution.
-        pool: A key of `STEM_POOLS`, or `None`.
+        pool: What follows the convolutions: `"max"` (3x3, stride 2), `"max_ceil"` (the
+            same with Caffe's padding), `"avg"` (2x2, stride 2), `"conv"` (a 3x3
+            convolution of stride 2), or `None`.
     """
 
     filters: tuple[int, ...] = (64,)
@@ -36,33 +33,59 @@ class Stem:
     stride: int = 2
     pool: str | None = "max"
 
+    def __post_init__(self):
+        check_integers("filters", self.filters)
+        check_integers("kernel_size", self.kernel_size)
+        check_integers("stride", self.stride)
+        check_key("pool", self.pool, (*STEM_POOLS, None))
+
 
 @dataclasses.dataclass(frozen=True)
 class ResNetSpec(NetworkSpec):
-    """One network of the family.
+    """A ResNet, ResNeXt or SENet-154: what `create_model` and `register` take.
 
     Attributes:
-        block: A key of `BLOCKS`: `"basic"` (two 3x3) or `"bottleneck"` (1x1, 3x3, 1x1).
+        block: `"basic"` (two 3x3 convolutions) or `"bottleneck"` (1x1, 3x3, 1x1).
         depths: Number of blocks of each stage.
-        widths: Width of each stage; a bottleneck block has 4 times as many
-            output channels.
+        widths: Width of each stage, as many as `depths`; a bottleneck block has 4
+            times as many output channels.
         stem: What comes before the first stage.
         groups: Groups of the 3x3 convolution of a bottleneck (ResNeXt's cardinality).
         group_width: Channels of a group where the stage's width is 64.
         stride_in: Which convolution of a bottleneck has the stride, `"1x1"` (He et al.,
             Caffe) or `"3x3"`.
-        reduce_first: The first 1x1 of a bottleneck has this part of the 3x3's width.
-        shortcut: A key of `SHORTCUTS`: what happens where shapes differ.
+        reduce_first: Width of the 3x3 convolution of a bottleneck, divided by that of
+            the first 1x1.
+        shortcut: What the shortcut does where shapes differ: `"projection"` (a 1x1
+            convolution), `"projection_3x3"` (3x3 where there is a stride),
+            `"pooled_projection"` (average pool and 1x1, ResNet-D) or `"padding"`
+            (channels of zeros).
         anti_alias: Whether the strided 3x3 runs at stride 1, and a 2x2 average pool
             follows its activation.
-        relu_before_se: Whether the residual branch ends with a rectifier, as in the
-            basic blocks of the Caffe release.
+        relu_before_se: Whether the residual branch ends with a ReLU, as in the basic
+            blocks of the Caffe release.
+        attention: See `NetworkSpec`, also for the other fields that all specs have.
+
+    Raises:
+        ValueError: If a field is not valid.
+
+    Reference:
+        [He et al. 2015](https://arxiv.org/abs/1512.03385);
+        [Hu et al. 2017](https://arxiv.org/abs/1709.01507), section 3.3: SE on the
+        residual branch, after the last batch norm and before the addition.
+
+    Example:
+
+    ```python
+    spec = ResNetSpec(block="basic", depths=(1, 1, 1, 1), stem=Stem((32,), kernel_size=3))
+    model = create_model(spec, classes=10, input_shape=(64, 64, 3))
+    ```
     """
 
     block: str = "bottleneck"
     depths: tuple[int, ...] = (3, 4, 6, 3)
     widths: tuple[int, ...] = (64, 128, 256, 512)
-    stem: Stem = Stem()
+    stem: Stem = dataclasses.field(default_factory=Stem)
     groups: int = 1
     group_width: int = 64
     stride_in: str = "3x3"
@@ -71,196 +94,154 @@ class ResNetSpec(NetworkSpec):
     anti_alias: bool = False
     relu_before_se: bool = False
 
+    def __post_init__(self):
+        super().__post_init__()
+        check_key("block", self.block, BLOCKS)
+        check_key("shortcut", self.shortcut, SHORTCUTS)
+        check_key("stride_in", self.stride_in, ("1x1", "3x3"))
+        check_integers("depths", self.depths)
+        check_integers("widths", self.widths, "depths", len(self.depths))
+        for name in ("groups", "group_width", "reduce_first"):
+            check_integers(name, getattr(self, name))
+        if not isinstance(self.stem, Stem):
+            raise ValueError(f"Field `stem` must be a `Stem`. Received: {self.stem!r}")
+
     @property
     def stem_stride(self) -> int:
         """Stride of the first stage's feature map."""
         return self.stem.stride * (2 if self.stem.pool else 1)
 
     @property
-    def output_stride(self) -> int:
-        """Stride of the last stage's feature map, without dilation."""
-        return self.stem_stride * 2 ** (len(self.depths) - 1)
+    def output_strides(self) -> tuple[int, ...]:
+        """8, 16 and 32 for a network whose last feature map has stride 32 or more."""
+        stride = self.stem_stride * 2 ** (len(self.depths) - 1)
+        return OUTPUT_STRIDES if stride >= max(OUTPUT_STRIDES) else ()
 
 
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where a block is: what its parts need beside the spec.
-
-    Attributes:
-        name: Prefix of the names of its layers.
-        stage: Number of its stage, from 1.
-        width: Width of its stage.
-        stride: Stride of the block.
-        first_dilation: Dilation of its first 3x3 convolution.
-        dilation: Dilation of the others.
-        depth: Where it is, from 0, the first block of all, to 1, the last.
-    """
-
-    name: str
-    stage: int
-    width: int
-    stride: int
-    first_dilation: int
-    dilation: int
-    depth: float
-
-
-def features(
-    spec: ResNetSpec,
-    blocks: Blocks,
-    x,
-    attention: Attention,
-    output_stride: int | None = None,
-) -> dict:
+def features(spec: ResNetSpec, net: NetworkBuilder, x) -> dict:
     """Applies the network up to the output of its last stage.
 
     Args:
         spec: The network.
-        blocks: The layers to build with.
+        net: The layers to build with. With its `output_stride` below that of the
+            network, later stages have dilated convolutions instead of strides.
         x: Image tensor.
-        attention: What enters each block.
-        output_stride: Stride of the last feature map; below 32, later stages have
-            dilated convolutions in place of strides. Defaults to the network's own.
 
     Returns:
         The output of each stage by the name of its level: `P2` has stride 4 in the
         undilated network.
     """
-    residual, expansion = BLOCKS[spec.block]
-    x = _stem(spec.stem, blocks, x)
-    net_stride = spec.stem_stride
-    output_stride = output_stride or spec.output_stride
-    level = int(math.log2(net_stride))
-    outputs, dilation = {}, 1
-    for stage, (depth, width) in enumerate(zip(spec.depths, spec.widths, strict=True)):
-        stride, first_dilation = (1 if stage == 0 else 2), dilation
-        if net_stride * stride > output_stride:
-            stride, dilation = 1, dilation * stride
-        net_stride *= stride
-        for block in range(depth):
-            place = Place(
-                f"stage{stage + 1}_block{block + 1}",
-                stage + 1,
-                width,
-                stride if block == 0 else 1,
-                first_dilation if block == 0 else dilation,
-                dilation,
-                relative_depth(spec.depths, stage + 1, block + 1),
-            )
-            x = _block(spec, blocks, x, attention, residual, width * expansion, place)
-        outputs[f"P{level + stage}"] = x
+    with net.part("stem"):
+        x = _stem(spec.stem, net, x)
+    first_level = int(math.log2(spec.stem_stride))
+    outputs = {}
+    for place in block_places(
+        spec.depths, stem_stride=spec.stem_stride, output_stride=net.output_stride
+    ):
+        with net.block(place):
+            x = _block(spec, net, x, place)
+        outputs[f"P{first_level + place.stage - 1}"] = x
     return outputs
 
 
-def _block(spec, blocks, x, attention, residual, channels, place):
-    se = functools.partial(attention, stage=place.stage, name=f"{place.name}_se")
-    branch = residual(spec, blocks, se("pre", x), se, place)
-    branch = se("standard", branch)
-    branch = blocks.drop_branch(branch, place.depth, f"{place.name}_drop_path")
+def _block(spec, net, x, place):
+    residual, expansion = BLOCKS[spec.block]
+    width = spec.widths[place.stage - 1]
+    branch = residual(spec, net, net.attention("pre", x), width, place)
+    branch = net.attention("standard", branch)
+    branch = net.drop_branch(branch, place.depth)
     shortcut = x
     if (
         place.stride > 1
-        or blocks.channels(x) != channels
+        or net.channels(x) != width * expansion
         or place.first_dilation != place.dilation
     ):
-        shortcut = SHORTCUTS[spec.shortcut](blocks, x, channels, place)
-    x = blocks.add(branch, se("identity", shortcut), f"{place.name}_add")
-    return se("post", blocks.relu(x, f"{place.name}_out"))
+        shortcut = SHORTCUTS[spec.shortcut](net, x, width * expansion, place)
+    x = net.add(branch, net.attention("identity", shortcut), "add")
+    return net.attention("post", net.relu(x, "out"))
 
 
-def _basic(spec, blocks, x, se, place):
-    name, width = place.name, place.width
-    x = blocks.conv(
-        x,
-        width,
-        3,
-        f"{name}_conv1",
-        stride=place.stride,
-        dilation=place.first_dilation,
-    )
-    x = blocks.norm(x, f"{name}_bn1")
-    x = se("inside", blocks.relu(x, f"{name}_relu1"))
-    x = blocks.conv(x, width, 3, f"{name}_conv2", dilation=place.dilation)
-    x = blocks.norm(x, f"{name}_bn2")
-    return blocks.relu(x, f"{name}_relu2") if spec.relu_before_se else x
+def _basic(spec, net, x, width, place):
+    stride, dilation = place.stride, place.first_dilation
+    x = net.conv(x, width, 3, "conv1", stride=stride, dilation=dilation)
+    x = net.norm(x, "bn1")
+    x = net.attention("inside", net.relu(x, "relu1"))
+    x = net.conv(x, width, 3, "conv2", dilation=place.dilation)
+    x = net.norm(x, "bn2")
+    return net.relu(x, "relu2") if spec.relu_before_se else x
 
 
-def _bottleneck(spec, blocks, x, se, place):
-    name = place.name
-    width = place.width * spec.group_width // 64 * spec.groups
+def _bottleneck(spec, net, x, width, place):
+    inner = width * spec.group_width // 64 * spec.groups
     anti_alias = spec.anti_alias and place.stride > 1
     stride_1x1 = place.stride if spec.stride_in == "1x1" else 1
     stride_3x3 = place.stride if spec.stride_in == "3x3" and not anti_alias else 1
-    x = blocks.conv(
-        x, width // spec.reduce_first, 1, f"{name}_conv1", stride=stride_1x1
-    )
-    x = blocks.norm(x, f"{name}_bn1")
-    x = blocks.relu(x, f"{name}_relu1")
-    x = blocks.conv(
+    x = net.conv(x, inner // spec.reduce_first, 1, "conv1", stride=stride_1x1)
+    x = net.norm(x, "bn1")
+    x = net.relu(x, "relu1")
+    x = net.conv(
         x,
-        width,
+        inner,
         3,
-        f"{name}_conv2",
+        "conv2",
         stride=stride_3x3,
         groups=spec.groups,
         dilation=place.first_dilation,
     )
-    x = blocks.norm(x, f"{name}_bn2")
-    x = blocks.relu(x, f"{name}_relu2")
+    x = net.norm(x, "bn2")
+    x = net.relu(x, "relu2")
     if anti_alias:
-        if any(side and side % 2 for side in blocks.sides(x)):
+        if any(size and size % 2 for size in net.size(x)):
             # The pool would drop a row that the shortcut's pool keeps.
             raise ValueError(
                 "The anti-aliased networks halve feature maps of even size only: "
                 "height and width of images must be multiples of 32. Received: a "
-                f"feature map of shape {x.shape} before {name}_aa"
+                f"feature map of height and width {net.size(x)} before a pool of "
+                f"{place.name}"
             )
-        x = blocks.avg_pool(x, 2, 2, f"{name}_aa")
-    x = se("inside", x)
-    x = blocks.conv(x, 4 * place.width, 1, f"{name}_conv3")
-    return blocks.norm(x, f"{name}_bn3")
+        x = net.avg_pool(x, 2, 2, "aa")
+    x = net.attention("inside", x)
+    x = net.conv(x, 4 * width, 1, "conv3")
+    return net.norm(x, "bn3")
 
 
 # The residual branch of a block, and its output channels for a width of 1.
 BLOCKS = {"basic": (_basic, 1), "bottleneck": (_bottleneck, 4)}
 
 
-def _projection(blocks, x, channels, place, kernel_size=1):
+def _projection(net, x, channels, place, kernel_size=1):
     """1x1 convolution; in SENet-154 3x3 where there is a stride or a dilation."""
     if place.stride == 1 and place.dilation == 1:
         kernel_size = 1
-    name = f"{place.name}_shortcut"
-    x = blocks.conv(
+    x = net.conv(
         x,
         channels,
         kernel_size,
-        f"{name}_conv",
+        "shortcut_conv",
         stride=place.stride,
         dilation=place.first_dilation if kernel_size > 1 else 1,
     )
-    return blocks.norm(x, f"{name}_bn")
+    return net.norm(x, "shortcut_bn")
 
 
-def _pooled_projection(blocks, x, channels, place):
+def _pooled_projection(net, x, channels, place):
     """Average pool before a 1x1 convolution of stride 1 (He et al. 2018, ResNet-D)."""
-    name = f"{place.name}_shortcut"
     if place.stride > 1:
         # The windows at the border average what they have, as ceil_mode does.
-        x = blocks.avg_pool(x, 2, place.stride, f"{name}_pool", padding="same")
+        x = net.avg_pool(x, 2, place.stride, "shortcut_pool", padding="same")
     elif place.dilation > 1:
         # timm counts the zeros here.
-        x = blocks.pad(x, ((0, 1), (0, 1)), f"{name}_pool_pad")
-        x = blocks.avg_pool(x, 2, 1, f"{name}_pool")
-    x = blocks.conv(x, channels, 1, f"{name}_conv")
-    return blocks.norm(x, f"{name}_bn")
+        x = net.pad(x, ((0, 1), (0, 1)), "shortcut_pool_pad")
+        x = net.avg_pool(x, 2, 1, "shortcut_pool")
+    x = net.conv(x, channels, 1, "shortcut_conv")
+    return net.norm(x, "shortcut_bn")
 
 
-def _padding(blocks, x, channels, place):
+def _padding(net, x, channels, place):
     """Subsampling and zero channels: option A of He et al. 2015, no parameters."""
-    name = f"{place.name}_shortcut"
     if place.stride > 1:
-        x = blocks.max_pool(x, 1, place.stride, f"{name}_subsample")
-    return blocks.pad_channels(x, channels, f"{name}_pad")
+        x = net.max_pool(x, 1, place.stride, "shortcut_subsample")
+    return net.pad_channels(x, channels, "shortcut_pad")
 
 
 SHORTCUTS = {
@@ -271,33 +252,128 @@ SHORTCUTS = {
 }
 
 
-def _stem(stem: Stem, blocks: Blocks, x):
+def _stem(stem: Stem, net: NetworkBuilder, x):
     for i, filters in enumerate(stem.filters):
         index = i + 1 if len(stem.filters) > 1 else ""
         stride = stem.stride if i == 0 else 1
-        x = blocks.conv(
-            x, filters, stem.kernel_size, f"stem_conv{index}", stride=stride
-        )
-        x = blocks.norm(x, f"stem_bn{index}")
-        x = blocks.relu(x, f"stem_relu{index}")
-    return STEM_POOLS[stem.pool](blocks, x) if stem.pool else x
+        x = net.conv(x, filters, stem.kernel_size, f"conv{index}", stride=stride)
+        x = net.norm(x, f"bn{index}")
+        x = net.relu(x, f"relu{index}")
+    return STEM_POOLS[stem.pool](net, x) if stem.pool else x
 
 
-def _conv_pool(blocks, x):
-    x = blocks.conv(x, blocks.channels(x), 3, "stem_pool_conv", stride=2)
-    x = blocks.norm(x, "stem_pool_bn")
-    return blocks.relu(x, "stem_pool_relu")
+def _conv_pool(net, x):
+    x = net.conv(x, net.channels(x), 3, "pool_conv", stride=2)
+    x = net.norm(x, "pool_bn")
+    return net.relu(x, "pool_relu")
 
 
 STEM_POOLS = {
-    "max": lambda blocks, x: blocks.max_pool(x, 3, 2, "stem_pool", margin=1),
+    "max": lambda net, x: net.max_pool(x, 3, 2, "pool", zeros=1),
     # Caffe's: windows that overhang on the bottom right only. Exact for odd sizes too.
-    "max_ceil": lambda blocks, x: blocks.max_pool(
-        x, 3, 2, "stem_pool", margin=((0, 1), (0, 1))
-    ),
-    "avg": lambda blocks, x: blocks.avg_pool(x, 2, 2, "stem_pool"),
+    "max_ceil": lambda net, x: net.max_pool(x, 3, 2, "pool", zeros=((0, 1), (0, 1))),
+    "avg": lambda net, x: net.avg_pool(x, 2, 2, "pool"),
     "conv": _conv_pool,
 }
+
+
+def traits(spec: ResNetSpec) -> dict:
+    """Returns what the weights of a network do not show."""
+    return {
+        "caffe_pool": spec.stem.pool == "max_ceil",
+        "strided_1x1": spec.block == "bottleneck" and spec.stride_in == "1x1",
+        "anti_alias": spec.anti_alias,
+    }
+
+
+def timm_modules(structure: Structure, *, legacy: bool) -> dict[str, str]:
+    """Returns timm's module for each layer with weights.
+
+    Args:
+        structure: The network.
+        legacy: Whether the modules are those of timm's `senet.py`, which has the
+            networks of the Caffe release, or those of its `resnet.py`.
+    """
+    # Where a pool comes first in the shortcuts it counts, also in stage 1, where it
+    # does nothing.
+    pooled = any("shortcut_pool" in part.layers for part in structure.parts)
+    modules = {CLASSIFIER: "last_linear" if legacy else "fc"}
+    for part in structure.parts:
+        if part.stage is None:
+            continue
+        if part.stage == STEM:
+            found = _legacy_stem(part) if legacy else _timm_stem(part)
+        else:
+            found = _timm_block(part, int(pooled), "se_module" if legacy else "se")
+        modules |= {
+            f"{part.layers[role]}{path}": module
+            for (role, path), module in found.items()
+            if role in part.layers
+        }
+    return modules
+
+
+def _stem_indices(part: Part) -> list:
+    """Returns what numbers the convolutions of a stem: nothing if it has one."""
+    if "conv" in part.layers:
+        return [""]
+    return [i for i in range(1, len(part.layers)) if f"conv{i}" in part.layers]
+
+
+def _legacy_stem(part: Part) -> dict:
+    return {
+        (f"{kind}{i}", ""): f"layer0.{kind}{i or 1}"
+        for i in _stem_indices(part)
+        for kind in ("conv", "bn")
+    }
+
+
+def _timm_stem(part: Part) -> dict:
+    modules = {("pool_conv", ""): "maxpool.0", ("pool_bn", ""): "maxpool.1"}
+    *first, last = _stem_indices(part)
+    if not first:
+        return {("conv", ""): "conv1", ("bn", ""): "bn1", **modules}
+    # A sequence of convolution, norm and activation, three times; its last norm is
+    # outside.
+    for i in (*first, last):
+        modules[f"conv{i}", ""] = f"conv1.{3 * (i - 1)}"
+        modules[f"bn{i}", ""] = f"conv1.{3 * (i - 1) + 1}" if i in first else "bn1"
+    return modules
+
+
+def _timm_block(part: Part, first: int, se: str) -> dict:
+    block = f"layer{part.stage}.{part.block - 1}"
+    return {
+        **{
+            (f"{kind}{i}", ""): f"{block}.{kind}{i}"
+            for kind in ("conv", "bn")
+            for i in (1, 2, 3)
+        },
+        # SE, effective SE and ECA.
+        **{
+            ("se", f"/{layer}"): f"{block}.{se}.{layer}"
+            for layer in ("fc1", "fc2", "fc", "conv")
+        },
+        ("shortcut_conv", ""): f"{block}.downsample.{first}",
+        ("shortcut_bn", ""): f"{block}.downsample.{first + 1}",
+    }
+
+
+STATE_DICTS = (
+    StateDictFormat(
+        functools.partial(timm_modules, legacy=True),
+        marker="layer0.",
+        classifier="last_linear",
+        traits={"caffe_pool": True},
+    ),
+    StateDictFormat(
+        functools.partial(timm_modules, legacy=False),
+        marker="layer1.",
+        classifier="fc",
+        traits={"caffe_pool": False},
+    ),
+)
+
 
 STEM_CIFAR = Stem((16,), kernel_size=3, stride=1, pool=None)
 STEM_CAFFE = Stem(pool="max_ceil")
@@ -326,6 +402,10 @@ DEPTHS = {
 }
 
 
+SE_TIMM = functools.partial(SqueezeExcite, ratio=16, divisor=8)
+SE_RS = functools.partial(SqueezeExcite, ratio=4, divisor=8)
+
+
 def _spec(depth: int, **fields) -> ResNetSpec:
     block = "basic" if depth < 26 or depth == 34 else "bottleneck"
     return ResNetSpec(**{"block": block, "depths": DEPTHS[depth], **fields})
@@ -341,86 +421,130 @@ _AA = {"stem": STEM_D_AA, "anti_alias": True, **_POOLED}
 _CAFFE = {"stem": STEM_CAFFE, "stride_in": "1x1"}
 _154 = {"shortcut": "projection_3x3", "reduce_first": 2}
 
-# timm's `resnet.py`. The keys are the registry names, written as constructors.
-TIMM_SPECS = {
-    "ResNet18": _spec(18),
-    "ResNet34": _spec(34),
-    "ResNet50": _spec(50),
-    "ResNet101": _spec(101),
-    "ResNet152": _spec(152),
-    "ResNet50t": _spec(50, stem=STEM_T, **_POOLED),
-    "ResNet152d": _spec(152, **_D),
-    "ResNet200d": _spec(200, **_D),
-    "ResNet269d": _spec(269, **_D),
-    "ResNetAA50d": _spec(50, **_AA),
-    "ResNeXt26d_32x4d": _resnext(26, 32, 4, **_D),
-    "ResNeXt26t_32x4d": _resnext(26, 32, 4, stem=STEM_T, **_POOLED),
-    "ResNeXt50_32x4d": _resnext(50, 32, 4),
-    "ResNeXt101_32x4d": _resnext(101, 32, 4),
-    "ResNeXt101_32x8d": _resnext(101, 32, 8),
-    "ResNeXt101_64x4d": _resnext(101, 64, 4),
-    "ResNeXt101d_32x8d": _resnext(101, 32, 8, **_D),
-    "ResNeXtAA101d_32x8d": _resnext(101, 32, 8, **_AA),
-    "ResNeXtAA201d_32x8d": _resnext(201, 32, 8, **{**_AA, "stem": STEM_WIDE_AA}),
+
+def _timm(depth: int, groups: int = 1, group_width: int = 64, **fields) -> ResNetSpec:
+    return _resnext(depth, groups, group_width, attention=SE_TIMM, **fields)
+
+
+# timm's `resnet.py`.
+TIMM = {
+    "se_resnet18": ("SEResNet18", _timm(18)),
+    "se_resnet34": ("SEResNet34", _timm(34)),
+    "se_resnet50": ("SEResNet50", _timm(50)),
+    "se_resnet101": ("SEResNet101", _timm(101)),
+    "se_resnet152": ("SEResNet152", _timm(152)),
+    "se_resnet50t": ("SEResNet50t", _timm(50, stem=STEM_T, **_POOLED)),
+    "se_resnet152d": ("SEResNet152d", _timm(152, **_D)),
+    "se_resnet200d": ("SEResNet200d", _timm(200, **_D)),
+    "se_resnet269d": ("SEResNet269d", _timm(269, **_D)),
+    "se_resnetaa50d": ("SEResNetAA50d", _timm(50, **_AA)),
+    "se_resnext26d_32x4d": ("SEResNeXt26d", _timm(26, 32, 4, **_D)),
+    "se_resnext26t_32x4d": (
+        "SEResNeXt26t",
+        _timm(26, 32, 4, stem=STEM_T, **_POOLED),
+    ),
+    "se_resnext50_32x4d": ("SEResNeXt50", _timm(50, 32, 4)),
+    "se_resnext101_32x4d": ("SEResNeXt101", _timm(101, 32, 4)),
+    "se_resnext101_32x8d": ("SEResNeXt101_32x8d", _timm(101, 32, 8)),
+    "se_resnext101_64x4d": ("SEResNeXt101_64x4d", _timm(101, 64, 4)),
+    "se_resnext101d_32x8d": ("SEResNeXt101d_32x8d", _timm(101, 32, 8, **_D)),
+    "se_resnextaa101d_32x8d": ("SEResNeXtAA101d_32x8d", _timm(101, 32, 8, **_AA)),
+    "se_resnextaa201d_32x8d": (
+        "SEResNeXtAA201d_32x8d",
+        _timm(201, 32, 8, **{**_AA, "stem": STEM_WIDE_AA}),
+    ),
 }
 
-# The networks of the original release (hujie-frank/SENet), timm's `senet.py`.
-CAFFE_SPECS = {
-    "ResNet18_Caffe": _spec(18, stem=STEM_CAFFE, relu_before_se=True),
-    "ResNet34_Caffe": _spec(34, stem=STEM_CAFFE, relu_before_se=True),
-    "ResNet50_Caffe": _spec(50, **_CAFFE),
-    "ResNet101_Caffe": _spec(101, **_CAFFE),
-    "ResNet152_Caffe": _spec(152, **_CAFFE),
-    "ResNeXt26_32x4d_Caffe": _resnext(26, 32, 4, stem=STEM_CAFFE),
-    "ResNeXt50_32x4d_Caffe": _resnext(50, 32, 4, stem=STEM_CAFFE),
-    "ResNeXt101_32x4d_Caffe": _resnext(101, 32, 4, stem=STEM_CAFFE),
-}
-
-# SENet-154 (the paper, section 6.6 and appendix): in timm's form and in Caffe's.
-SENET_SPECS = {
-    "SENet154": _resnext(154, 64, 4, stem=STEM_154, **_154),
-    "SENet154_Caffe": _resnext(154, 64, 4, stem=STEM_154_CAFFE, dropout=0.2, **_154),
-}
-
-# Bello et al. 2021, Revisiting ResNets.
-RS_SPECS = {
-    f"ResNetRS{depth}": _spec(depth, stem=STEM_RS, **_POOLED)
+# Bello et al. 2021, Revisiting ResNets, also of timm's `resnet.py`.
+RS = {
+    f"resnetrs{depth}": (
+        f"ResNetRS{depth}",
+        _spec(depth, stem=STEM_RS, attention=SE_RS, **_POOLED),
+    )
     for depth in (50, 101, 152, 200, 270, 350, 420)
 }
 
+# The networks of the original release (hujie-frank/SENet), timm's `senet.py`.
+CAFFE = {
+    "se_resnet18_caffe": (
+        "SEResNet18_Caffe",
+        _spec(18, stem=STEM_CAFFE, relu_before_se=True),
+    ),
+    "se_resnet34_caffe": (
+        "SEResNet34_Caffe",
+        _spec(34, stem=STEM_CAFFE, relu_before_se=True),
+    ),
+    "se_resnet50_caffe": ("SEResNet50_Caffe", _spec(50, **_CAFFE)),
+    "se_resnet101_caffe": ("SEResNet101_Caffe", _spec(101, **_CAFFE)),
+    "se_resnet152_caffe": ("SEResNet152_Caffe", _spec(152, **_CAFFE)),
+    "se_resnext26_32x4d_caffe": (
+        "SEResNeXt26_Caffe",
+        _resnext(26, 32, 4, stem=STEM_CAFFE),
+    ),
+    "se_resnext50_32x4d_caffe": (
+        "SEResNeXt50_Caffe",
+        _resnext(50, 32, 4, stem=STEM_CAFFE),
+    ),
+    "se_resnext101_32x4d_caffe": (
+        "SEResNeXt101_Caffe",
+        _resnext(101, 32, 4, stem=STEM_CAFFE),
+    ),
+    "senet154_caffe": (
+        "SENet154_Caffe",
+        _resnext(154, 64, 4, stem=STEM_154_CAFFE, dropout=0.2, **_154),
+    ),
+}
+
+# SENet-154 (the paper, section 6.6 and appendix) in the form of timm's `resnet.py`.
+SENET = {"senet154": ("SENet154", _resnext(154, 64, 4, stem=STEM_154, **_154))}
+
 # He et al. section 4.2: 6n + 2 layers, three stages of n blocks.
-CIFAR_SPECS = {
-    f"ResNet{6 * n + 2}": ResNetSpec(
-        block="basic",
-        depths=(n, n, n),
-        widths=(16, 32, 64),
-        stem=STEM_CIFAR,
-        shortcut="padding",
+CIFAR_NETWORKS = {
+    f"se_resnet{6 * n + 2}": (
+        f"SEResNet{6 * n + 2}",
+        ResNetSpec(
+            block="basic",
+            depths=(n, n, n),
+            widths=(16, 32, 64),
+            stem=STEM_CIFAR,
+            shortcut="padding",
+            preprocessing=CIFAR,
+        ),
     )
     for n in (3, 5, 7, 9, 18)
 }
 
-SE_PAPER = functools.partial(SqueezeExcite, ratio=16)
-SE_TIMM = functools.partial(SqueezeExcite, ratio=16, divisor=8)
-SE_RS = functools.partial(SqueezeExcite, ratio=4, divisor=8)
+# Networks without SE that timm has, too; it has the weights of the others with SE only.
+_TIMM_PLAIN = (
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet50t",
+    "resnet101",
+    "resnet152",
+    "resnet152d",
+    "resnet200d",
+    "resnetaa50d",
+    "resnext50_32x4d",
+    "resnext101_32x4d",
+    "resnext101_32x8d",
+    "resnext101_64x4d",
+)
 
-
-def _register(specs, squeeze_excite, preprocessing=IMAGENET, **options):
-    for key, spec in specs.items():
-        register(
-            # 32x4d is the ResNeXt of the paper, which its constructors need not say.
-            key.replace("_32x4d", ""),
-            features,
-            spec,
-            name=key.lower(),
-            preprocessing=preprocessing,
-            squeeze_excite=squeeze_excite,
-            **options,
-        )
-
-
-_register(TIMM_SPECS, SE_TIMM)
-_register(CAFFE_SPECS, SE_PAPER)
-_register(SENET_SPECS, SE_PAPER, has_se_name=True)
-_register(RS_SPECS, SE_RS, has_se_name=True)
-_register(CIFAR_SPECS, SE_PAPER, preprocessing=CIFAR)
+FAMILY = Family(
+    name="ResNet",
+    spec=ResNetSpec,
+    features=features,
+    networks={**TIMM, **CAFFE, **SENET, **RS, **CIFAR_NETWORKS},
+    references=(
+        "[He et al. 2015, Deep Residual Learning](https://arxiv.org/abs/1512.03385).",
+        "[Hu et al. 2017, Squeeze-and-Excitation "
+        "Networks](https://arxiv.org/abs/1709.01507), section 3.3: SE on the residual "
+        "branch, after the last batch norm and before the addition; and its original "
+        "release for Caffe.",
+        "timm's `resnet.py` and `senet.py`, which have the networks for ImageNet.",
+    ),
+    traits=traits,
+    state_dicts=STATE_DICTS,
+    timm_names=frozenset((*TIMM, *CAFFE, *SENET, *RS, *_TIMM_PLAIN)),
+)

@@ -1,75 +1,77 @@
-"""VGG with batch norm: 3x3 convolutions, max pools and three fully connected layers.
-
-References:
-    - [Simonyan and Zisserman 2014, Very Deep Convolutional
-      Networks](https://arxiv.org/abs/1409.1556), configuration D.
-    - torchvision's `vgg16_bn`, whose parameters it has one for one: batch norm makes
-      the biases of the convolutions superfluous, but its weights have them.
-    - [Hu et al. 2017, Squeeze-and-Excitation Networks](https://arxiv.org/abs/1709.01507),
-      section 6.1: SE after each non-linearity, of the convolutions.
-"""
+"""VGG with batch norm: 3x3 convolutions, max pools and three fully connected layers."""
 
 import dataclasses
-import functools
 
 import keras
 
-from se_keras.layers import SqueezeExcite
-from se_keras.models.attention import Attention
-from se_keras.models.blocks import Blocks, NetworkSpec
-from se_keras.models.preprocessing import IMAGENET
-from se_keras.models.registry import register
+from se_keras.models.builder import NetworkBuilder
+from se_keras.models.family import Family
+from se_keras.models.spec import NetworkSpec, check_integers
 
 
 @dataclasses.dataclass(frozen=True)
 class VGGSpec(NetworkSpec):
-    """One network of the family.
+    """A VGG with batch norm.
 
     Attributes:
         depths: Number of convolutions of each stage; a max pool follows each stage.
-        widths: Filters of the convolutions of each stage.
+        widths: Filters of the convolutions of each stage, as many as `depths`.
         hidden: Units of the fully connected layers before the classifier.
+        attention: See `NetworkSpec`, also for the other fields that all specs have.
+
+    Raises:
+        ValueError: If a field is not valid.
+
+    Reference:
+        [Simonyan and Zisserman 2014](https://arxiv.org/abs/1409.1556), configuration D.
     """
 
     depths: tuple[int, ...] = (2, 2, 3, 3, 3)
     widths: tuple[int, ...] = (64, 128, 256, 512, 512)
     hidden: tuple[int, ...] = (4096, 4096)
-    dropout: float = 0.5
-    min_size: int = 32
+    dropout: float = dataclasses.field(default=0.5, kw_only=True)
+    min_size: int = dataclasses.field(default=32, kw_only=True)
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_integers("depths", self.depths)
+        check_integers("widths", self.widths, "depths", len(self.depths))
+        check_integers("hidden", self.hidden)
 
 
-def features(spec: VGGSpec, blocks: Blocks, x, attention: Attention) -> dict:
+def features(spec: VGGSpec, net: NetworkBuilder, x) -> dict:
     """Applies the network up to its last max pool.
 
     Args:
         spec: The network.
-        blocks: The layers to build with.
+        net: The layers to build with. Attention follows each ReLU.
         x: Image tensor.
-        attention: What follows each rectifier.
 
     Returns:
-        The output of each stage from the third, `P2` with stride 4, and at last of the
-        pool that follows, `P5`.
+        The output of each stage from the third, `P2` with stride 4, and of the pool
+        after the last stage, which has the next level: `P5` in a VGG of five stages.
     """
     outputs = {}
     for stage, (depth, width) in enumerate(zip(spec.depths, spec.widths, strict=True)):
-        name = f"stage{stage + 1}"
-        for i in range(1, depth + 1):
-            x = blocks.conv(x, width, 3, f"{name}_conv{i}", use_bias=True)
-            x = blocks.norm(x, f"{name}_bn{i}")
-            x = blocks.relu(x, f"{name}_relu{i}")
-            x = attention("standard", x, stage=stage + 1, name=f"{name}_conv{i}_se")
-        outputs[f"P{stage}"] = x
-        x = blocks.max_pool(x, 2, 2, f"{name}_pool")
-    return {**{k: outputs[k] for k in ("P2", "P3", "P4")}, "P5": x}
+        with net.part(f"stage{stage + 1}", stage + 1):
+            for i in range(1, depth + 1):
+                x = net.conv(x, width, 3, f"conv{i}", use_bias=True)
+                x = net.norm(x, f"bn{i}")
+                x = net.relu(x, f"relu{i}")
+                x = net.attention("standard", x, f"conv{i}_se")
+            outputs[f"P{stage}"] = x
+            x = net.max_pool(x, 2, 2, "pool")
+    last = len(spec.depths)
+    levels = {level: y for level, y in outputs.items() if level not in ("P0", "P1")}
+    return {**levels, f"P{last}": x}
 
 
-def head(spec: VGGSpec, blocks: Blocks, x):
+def head(spec: VGGSpec, net: NetworkBuilder, x):
     """Applies the fully connected layers before the classifier.
 
     Args:
         spec: The network.
-        blocks: The layers to build with.
+        net: The layers to build with.
         x: The last feature map, of known height and width.
 
     Returns:
@@ -78,35 +80,43 @@ def head(spec: VGGSpec, blocks: Blocks, x):
     Raises:
         ValueError: If the size of the image is not known.
     """
-    if None in x.shape[1:]:
+    if None in net.size(x):
         raise ValueError(
             "With include_top=True, the fully connected layers of VGG need an image of "
             f"known height and width. Received: feature maps of shape {x.shape[1:]}"
         )
     # In the order of (height, width, channels), whatever the layout.
-    x = keras.layers.Flatten(blocks.data_format, dtype=blocks.dtype, name="flatten")(x)
+    x = net.apply(keras.layers.Flatten, x, "flatten", data_format=net.data_format)
     for i, units in enumerate(spec.hidden, 1):
         if i > 1:
-            name = f"fc{i - 1}_dropout"
-            x = keras.layers.Dropout(spec.dropout, dtype=blocks.dtype, name=name)(x)
-        x = keras.layers.Dense(
-            units,
+            role = f"fc{i - 1}_dropout"
+            x = net.apply(keras.layers.Dropout, x, role, rate=spec.dropout)
+        x = net.apply(
+            keras.layers.Dense,
+            x,
+            f"fc{i}",
+            units=units,
             kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
-            dtype=blocks.dtype,
-            name=f"fc{i}",
-        )(x)
-        x = blocks.relu(x, f"fc{i}_relu")
+        )
+        x = net.relu(x, f"fc{i}_relu")
     return x
 
 
-SPECS = {"VGG16": VGGSpec()}
+NETWORKS = {"se_vgg16": ("SEVGG16", VGGSpec())}
 
-for _name, _spec in SPECS.items():
-    register(
-        _name,
-        features,
-        _spec,
-        preprocessing=IMAGENET,
-        squeeze_excite=functools.partial(SqueezeExcite, ratio=16),
-        head=head,
-    )
+FAMILY = Family(
+    name="VGG",
+    spec=VGGSpec,
+    features=features,
+    head=head,
+    networks=NETWORKS,
+    references=(
+        "[Simonyan and Zisserman 2014, Very Deep Convolutional "
+        "Networks](https://arxiv.org/abs/1409.1556), configuration D.",
+        "torchvision's `vgg16_bn`, which has the same parameters: batch norm makes the "
+        "biases of the convolutions superfluous, but its weights have them.",
+        "[Hu et al. 2017, Squeeze-and-Excitation "
+        "Networks](https://arxiv.org/abs/1709.01507), section 6.1: SE after each "
+        "non-linearity of the convolutions.",
+    ),
+)

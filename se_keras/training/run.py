@@ -138,14 +138,13 @@ def _steps_per_epoch(task):
 
 def _make_trainer(task: Task, cluster: Cluster, steps_per_epoch: int) -> Trainer:
     recipe = task.recipe
-    rate_scale = task.rate_scale()
     keras.utils.set_random_seed(recipe.seed)
     with cluster.scope():
         model = task.create_model()
         average = task.create_model(load_weights=False) if recipe.ema else None
         for each in filter(None, (model, average)):
             _synchronize(each, recipe.sync_batch_norm)
-        optimizer = make_optimizer(recipe, steps_per_epoch, rate_scale)
+        optimizer = make_optimizer(recipe, steps_per_epoch, task.rate_scale(model))
         # For the callbacks, which read `model.optimizer`.
         model.compile(optimizer=optimizer)
     return Trainer(model, optimizer, task, cluster, average)

@@ -1,9 +1,12 @@
 """Reading weights into models: timm's, those of the Caffe release, and our own."""
 
-from se_keras.weights.fit import Note
+from se_keras.models.create import set_weights_loader as _set_weights_loader
 from se_keras.weights.loading import LoadReport, info, load
+from se_keras.weights.matching import Note
 from se_keras.weights.names import from_timm_name, to_timm_name
 from se_keras.weights.published import PUBLISHED, WeightsInfo
+
+_set_weights_loader(load)
 
 __all__ = [
     "PUBLISHED",
@@ -15,3 +18,7 @@ __all__ = [
     "load",
     "to_timm_name",
 ]
+
+
+def __dir__():
+    return __all__

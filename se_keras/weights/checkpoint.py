@@ -16,8 +16,8 @@ import numpy as np
 
 from se_keras.errors import UsageError
 from se_keras.models.preprocessing import Preprocessing
+from se_keras.models.recognition import recognize
 from se_keras.weights import pickles
-from se_keras.weights.inventory import Traits, traits_of_configs
 from se_keras.weights.keys import KerasKeys, TimmKeys
 from se_keras.weights.published import WeightsInfo, with_timm_config
 
@@ -42,14 +42,15 @@ class Checkpoint:
     Attributes:
         info: What is known of them.
         arrays: The arrays by key.
-        keys: What the keys mean.
-        traits: What the weights do not show of their network, where the source says.
+        keys: How the keys name the weights.
+        traits: What the weights do not show of their network (`Structure.traits`),
+            where the source states it.
     """
 
     info: WeightsInfo
     arrays: Mapping[str, StoredArray]
     keys: KerasKeys | TimmKeys
-    traits: Traits | None = None
+    traits: dict | None = None
 
     @property
     def classes(self) -> int | None:
@@ -105,7 +106,7 @@ def from_state_dict(state: Mapping, source: str = "a state dict") -> Checkpoint:
         key: StoredArray(tuple(value.shape), functools.partial(_to_numpy, value))
         for key, value in state_dict_of(state).items()
     }
-    return Checkpoint(WeightsInfo(source), arrays, _timm_keys(arrays))
+    return Checkpoint(WeightsInfo(source), arrays, TimmKeys.of(arrays))
 
 
 # Where training scripts put the weights, in the order in which timm looks.
@@ -154,10 +155,6 @@ def _wrapper(state):
     return next(prefixes, None) if state else None
 
 
-def _timm_keys(arrays):
-    return TimmKeys(legacy=any(key.startswith("layer0.") for key in arrays))
-
-
 def _to_numpy(value):
     if not hasattr(value, "detach"):
         return np.asarray(value)
@@ -193,7 +190,7 @@ def _read_safetensors(path, stack):
             )
             for key in file.keys()  # noqa: SIM118  (it is no mapping)
         }
-    return Checkpoint(_info_beside(path), arrays, _timm_keys(arrays))
+    return Checkpoint(_info_beside(path), arrays, TimmKeys.of(arrays))
 
 
 def _read_pickle(path, stack):
@@ -210,7 +207,7 @@ def _read_pickle(path, stack):
             }
     except pickles.RefusedError as error:
         raise UsageError(f"{error} Received: {str(path)!r}") from error
-    return Checkpoint(_info_beside(path), arrays, _timm_keys(arrays))
+    return Checkpoint(_info_beside(path), arrays, TimmKeys.of(arrays))
 
 
 def _info_beside(path):
@@ -245,18 +242,29 @@ def _read_keras(path, stack):
         config = json.loads(pickles.read_member(archive, "config.json"))["config"]
         weights = io.BytesIO(pickles.read_member(archive, "model.weights.h5"))
         layers = dict(_configs(config))
-        record = config.get("preprocessing")
+        traits = next(_declared_traits(config), None)
+        if traits is None:
+            traits = getattr(recognize(layers), "traits", None)
+        preprocessing = config.get("preprocessing")
         info = WeightsInfo(
             str(path),
             class_names=tuple(config.get("class_names") or ()) or None,
-            preprocessing=record and Preprocessing.from_dict(record),
+            preprocessing=preprocessing and Preprocessing.from_dict(preprocessing),
         )
     return Checkpoint(
         info,
         _h5_arrays(path, weights, stack),
         KerasKeys(),
-        traits=traits_of_configs(layers.get),
+        traits=traits,
     )
+
+
+def _declared_traits(model):
+    """Yields the traits of a model, and of the models inside it, that declare them."""
+    if model.get("structure"):
+        yield model["structure"]["traits"]
+    for layer in model.get("layers", ()):
+        yield from _declared_traits(layer["config"])
 
 
 def _configs(model):

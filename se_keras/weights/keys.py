@@ -1,25 +1,31 @@
-"""How each kind of file calls a weight, and how it lays it out.
+"""How each kind of file names a weight, and how it stores it.
 
-Both kinds answer the same questions, from our side: which key has this weight, and
-which shape in Keras's layout has an array of the file. No network has a table of its
-own; what the key depends on is read from the names of the layers.
+Both kinds answer the same questions: which key has this weight, and which shape in
+Keras's layout has an array of the file. The names of modules in another project are
+declared by the family of the network.
 """
 
 import dataclasses
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from se_keras.models.registry import CLASSIFIER
-from se_keras.weights.inventory import Slot
+from se_keras.models.families import FAMILIES
+from se_keras.models.family import StateDictFormat
+from se_keras.models.outline import Slot
+from se_keras.models.structure import CLASSIFIER, Structure
+from se_keras.weights import inventory
 
 
 @dataclasses.dataclass(frozen=True)
 class KerasKeys:
     """The files of Keras: the path of a layer, and a number for each weight in it."""
 
-    def key(self, slot: Slot, layers: Iterable[str]) -> str:
+    def modules(self, structure: Structure | None) -> Mapping[str, str]:
+        """Returns the name in the file for each layer whose name is another there."""
+        return {}
+
+    def key(self, slot: Slot, modules: Mapping[str, str]) -> str:
         """Returns the key of a weight."""
         return f"{slot.layer}/{slot.index}"
 
@@ -27,9 +33,10 @@ class KerasKeys:
         """Whether a key is of the classifier."""
         return key.startswith(f"{CLASSIFIER}/")
 
-    def is_top(self, key: str) -> bool:
-        """Whether a key is of what follows the last map: VGG has three layers."""
-        return key.partition("/")[0] in ("fc1", "fc2", CLASSIFIER)
+    def is_top(self, key: str, structure: Structure | None) -> bool:
+        """Whether a key is of the layers after the last stage."""
+        family = structure.family if structure else ""
+        return key.partition("/")[0] in inventory.heads(family) | {CLASSIFIER}
 
     def is_counter(self, key: str) -> bool:
         """Whether a key counts something that is no weight."""
@@ -53,31 +60,43 @@ class TimmKeys:
     """timm's state dicts.
 
     Attributes:
-        legacy: Whether the modules are called as in timm's `senet.py`, which has the
-            networks of the Caffe release.
+        format: How the modules are named.
     """
 
-    legacy: bool = False
+    format: StateDictFormat
 
-    def key(self, slot: Slot, layers: Iterable[str]) -> str | None:
+    @classmethod
+    def of(cls, keys: Iterable[str]) -> "TimmKeys":
+        """Returns the keys of a file, by the markers that the families declare."""
+        keys = tuple(keys)
+        formats = [each for family in FAMILIES for each in family.state_dicts]
+        for each in formats:
+            if any(key.startswith(each.marker) for key in keys):
+                return cls(each)
+        return cls(formats[-1])
+
+    def modules(self, structure: Structure | None) -> Mapping[str, str]:
+        """Returns the module of each layer of a network."""
+        return self.format.modules(structure) if structure else {}
+
+    def key(self, slot: Slot, modules: Mapping[str, str]) -> str | None:
         """Returns the key of a weight, or `None` if timm has no such module.
 
         Args:
             slot: The weight.
-            layers: Names of all layers of the network.
+            modules: What `modules` returned for the network.
         """
-        for pattern, module in _MODULES.items():
-            match = re.fullmatch(pattern, slot.layer)
-            if match and slot.name in _VARIABLES:
-                name = module(*match.groups(), legacy=self.legacy, layers=layers)
-                return f"{name}.{_VARIABLES[slot.name]}"
+        if slot.layer in modules and slot.name in _VARIABLES:
+            return f"{modules[slot.layer]}.{_VARIABLES[slot.name]}"
         return None
 
     def is_classifier(self, key: str) -> bool:
         """Whether a key is of the classifier."""
-        return key.startswith(("fc.", "last_linear."))
+        return key.startswith(f"{self.format.classifier}.")
 
-    is_top = is_classifier
+    def is_top(self, key: str, structure: Structure | None) -> bool:
+        """Whether a key is of the layers after the last stage."""
+        return self.is_classifier(key)
 
     def is_counter(self, key: str) -> bool:
         """Whether a key counts something that is no weight."""
@@ -113,54 +132,4 @@ _VARIABLES = {
     "beta": "bias",
     "moving_mean": "running_mean",
     "moving_variance": "running_var",
-}
-
-
-def _stem(kind, *, legacy, layers):
-    return f"layer0.{kind}1" if legacy else f"{kind}1"
-
-
-def _deep_stem(kind, number, *, legacy, layers):
-    if legacy:
-        return f"layer0.{kind}{number}"
-    # A sequence of convolution, norm and activation, three times; its last norm is
-    # outside.
-    last = f"stem_{kind}{int(number) + 1}" not in layers
-    if kind == "bn" and last:
-        return "bn1"
-    return f"conv1.{3 * (int(number) - 1) + (kind == 'bn')}"
-
-
-def _stem_pool(kind, *, legacy, layers):
-    return f"maxpool.{int(kind == 'bn')}"
-
-
-def _in_block(stage, block, layer, *, legacy, layers):
-    return f"layer{stage}.{int(block) - 1}.{layer}"
-
-
-def _squeeze_excite(stage, block, layer, *, legacy, layers):
-    name = "se_module" if legacy else "se"
-    return f"layer{stage}.{int(block) - 1}.{name}.{layer}"
-
-
-def _shortcut(stage, block, kind, *, legacy, layers):
-    # Where a pool comes first it counts, also in stage 1, where it does nothing.
-    first = int(any(layer.endswith("_shortcut_pool") for layer in layers))
-    return f"layer{stage}.{int(block) - 1}.downsample.{first + (kind == 'bn')}"
-
-
-def _classifier(*, legacy, layers):
-    return "last_linear" if legacy else "fc"
-
-
-# Our layers, and the functions that give timm's module for the parts of their names.
-_MODULES = {
-    r"stem_(conv|bn)": _stem,
-    r"stem_(conv|bn)(\d)": _deep_stem,
-    r"stem_pool_(conv|bn)": _stem_pool,
-    r"stage(\d+)_block(\d+)_((?:conv|bn)\d)": _in_block,
-    r"stage(\d+)_block(\d+)_se/(\w+)": _squeeze_excite,
-    r"stage(\d+)_block(\d+)_shortcut_(conv|bn)": _shortcut,
-    CLASSIFIER: _classifier,
 }

@@ -11,14 +11,14 @@ import keras
 from se_keras.errors import UsageError
 from se_keras.models.image_model import image_shape
 from se_keras.models.preprocessing import Preprocessing
-from se_keras.models.registry import CLASSIFIER
+from se_keras.models.structure import CLASSIFIER
 from se_keras.weights import hub, inventory
 from se_keras.weights.checkpoint import from_state_dict, open_file, suffix_of
-from se_keras.weights.fit import (
+from se_keras.weights.matching import (
     Note,
     converted,
-    fit,
     fitting_networks,
+    match,
     same_traits,
     twins,
     with_named_network,
@@ -105,7 +105,7 @@ def load(model: keras.Model, source: str | pathlib.Path | Mapping) -> LoadReport
         )
     network = inventory.of_model(model)
     with _open(source) as checkpoint:
-        found = fit(network, checkpoint)
+        found = match(network, checkpoint)
         if found.problems or not same_traits(network, checkpoint):
             raise UsageError(_misfit(model, found, checkpoint))
         values = [

@@ -4,20 +4,9 @@ import re
 
 from se_keras.errors import UsageError
 from se_keras.models.registry import lookup
-from se_keras.models.resnet import ResNetSpec
 
 _CAFFE = "_caffe"
 _LEGACY = "legacy_"
-
-# Plain twins that timm does not have: their weights were trained with SE only.
-_WITH_SE_ONLY = (
-    "resnet269d",
-    "resnext26d_32x4d",
-    "resnext26t_32x4d",
-    "resnext101d_32x8d",
-    "resnextaa101d_32x8d",
-    "resnextaa201d_32x8d",
-)
 
 
 def from_timm_name(name: str) -> str:
@@ -52,11 +41,7 @@ def to_timm_name(name: str) -> str:
     >>> to_timm_name("se_resnetaa50d"), to_timm_name("se_resnet50_caffe")
     ('seresnetaa50d', 'legacy_seresnet50')
     """
-    spec = lookup(name).spec
-    for_imagenet = isinstance(spec, ResNetSpec) and spec.stem.pool is not None
-    plain_caffe = name.endswith(_CAFFE) and not name.startswith("se")
-    plain = plain_caffe or name.endswith("_plain") or name in _WITH_SE_ONLY
-    if not for_imagenet or plain:
+    if name not in lookup(name).family.timm_names:
         raise UsageError(
             "Expected a network that timm has too: a ResNet for ImageNet, those of the "
             f"Caffe release and some others only with SE. Received: {name!r}"

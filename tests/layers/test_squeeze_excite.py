@@ -18,7 +18,7 @@ TIMM = {"ratio": 16, "divisor": 8}
 MOBILENET = {"ratio": 4, "divisor": 8, "round_limit": 0.9}
 
 
-@pytest.mark.parametrize("squeeze", ["mean", "max"])
+@pytest.mark.parametrize("squeeze", ["avg", "max"])
 def test_matches_numpy(shape, data_format, squeeze):
     x = feature_maps(*shape)
     layer = SqueezeExcite(ratio=4, squeeze=squeeze, data_format=data_format)
@@ -116,8 +116,8 @@ def test_sequential_of_the_docstring():
         (MOBILENET, 44, 16),  # 11; 8 is less than nine tenths of it
         (MOBILENET, 72, 24),  # 18; so is 16
         ({**MOBILENET, "round_limit": 0}, 72, 16),
-        ({"channels": 4}, 96, 4),  # EfficientNet-B0, block 2a: 16 // 4
-        ({"channels": 5, "divisor": 8, "min_channels": 8}, 96, 5),
+        ({"hidden_channels": 4}, 96, 4),  # EfficientNet-B0, block 2a: 16 // 4
+        ({"hidden_channels": 5, "divisor": 8, "min_channels": 8}, 96, 5),
         ({"ratio": 16, "min_channels": 32}, 256, 32),
     ],
 )
@@ -141,7 +141,7 @@ def test_hidden_widths_are_those_of_mobilenet_v3():
     }
     assert len(widths) == 8
     for channels, hidden in widths.values():
-        assert SqueezeExcite(**MOBILENET).hidden_channels(channels) == hidden
+        assert SqueezeExcite(**MOBILENET).compute_hidden_channels(channels) == hidden
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,9 @@ def test_hidden_widths_are_those_of_mobilenet_v3():
         ("ratio", True),
         ("ratio", "16"),
         ("ratio", None),
-        ("channels", 0),
-        ("channels", 1.5),
-        ("channels", True),
+        ("hidden_channels", 0),
+        ("hidden_channels", 1.5),
+        ("hidden_channels", True),
         ("divisor", 0),
         ("min_channels", 0),
         ("squeeze", "median"),

@@ -91,7 +91,7 @@ def test_hidden_widths_are_those_of_timm(timm_layers):
     layer = SqueezeExcite(ratio=16, divisor=8)
     for channels in range(1, 513):
         theirs = timm_layers.SEModule(channels, device="meta")
-        assert layer.hidden_channels(channels) == theirs.fc1.out_channels
+        assert layer.compute_hidden_channels(channels) == theirs.fc1.out_channels
 
 
 @pytest.mark.parametrize("ratio", [4, 16])
@@ -99,11 +99,11 @@ def test_round_limit_is_that_of_timm(timm_layers, ratio):
     layer = SqueezeExcite(ratio=ratio, divisor=8, round_limit=0.9)
     for channels in range(1, 513):
         theirs = timm_layers.make_divisible(channels / ratio, 8)
-        assert layer.hidden_channels(channels) == theirs
+        assert layer.compute_hidden_channels(channels) == theirs
 
 
 def test_kernel_sizes_are_those_of_timm(timm_layers):
     layer = EfficientChannelAttention()
     for channels in range(1, 2049):
         theirs = timm_layers.EcaModule(channels, device="meta")
-        assert layer.neighbors(channels) == theirs.conv.kernel_size[0]
+        assert layer.num_neighbors(channels) == theirs.conv.kernel_size[0]

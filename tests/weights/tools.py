@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from se_keras import create_model
-from se_keras.models.registry import CLASSIFIER, lookup
+from se_keras.models.registry import lookup
+from se_keras.models.structure import CLASSIFIER
 from se_keras.weights import inventory
 from se_keras.weights.keys import TimmKeys
 

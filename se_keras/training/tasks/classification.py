@@ -143,10 +143,9 @@ class Classification(Task):
             **settings,
         )
 
-    def rate_scale(self):
+    def rate_scale(self, model):
         """Returns the factor of the rate of a variable, by its distance to the end."""
-        shape = (*self.preprocessing.size, self.preprocessing.channels)
-        return layer_rates(self.recipe.model, shape, self.recipe.layer_decay)
+        return layer_rates(model, self.recipe.layer_decay)
 
     def losses(self, targets, outputs):
         """Returns the loss of each image."""

@@ -122,7 +122,9 @@ class Task(abc.ABC):
     def inference_model(self, trained: keras.Model) -> keras.Model:
         """Returns the model to save: in float32, with the weights of a trained one."""
 
-    def rate_scale(self) -> Callable[[keras.Variable], float] | None:
+    def rate_scale(
+        self, model: keras.Model
+    ) -> Callable[[keras.Variable], float] | None:
         """Returns a callable of a variable that gives the factor of its rate."""
         return None
 

@@ -1,4 +1,4 @@
-"""Which weight of a file goes where, and what is in the way."""
+"""Which weight of a file belongs to which weight of a network, and what does not fit."""
 
 import dataclasses
 import itertools
@@ -8,7 +8,7 @@ import numpy as np
 
 from se_keras.errors import UsageError
 from se_keras.models.input_channels import adapt_input_channels, adaptation
-from se_keras.models.registry import CLASSIFIER
+from se_keras.models.structure import CLASSIFIER
 from se_keras.weights import inventory
 from se_keras.weights.checkpoint import Checkpoint
 from se_keras.weights.inventory import Inventory, Slot
@@ -35,12 +35,12 @@ class Note:
 
 
 @dataclasses.dataclass(frozen=True)
-class Fit:
-    """How a file and a network fit.
+class Match:
+    """How a file matches a network.
 
     Attributes:
         pairs: Weights of the network with their keys.
-        skipped: What is left out on both sides, and that is all right.
+        skipped: What is left out on both sides, as it may be.
         adapted: What gets another shape on its way.
         missing: Keys that the file does not have.
         unexpected: Keys that the network has no place for.
@@ -81,26 +81,27 @@ class Fit:
         ]
 
 
-def fit(network: Inventory, checkpoint: Checkpoint) -> Fit:
+def match(network: Inventory, checkpoint: Checkpoint) -> Match:
     """Compares a file and a network by names and shapes.
 
     A classifier may be missing on either side or have another number of classes, the
-    images may have another number of channels, and layers of somebody else may stand
-    in front of the network.
+    images may have another number of channels, and other layers may come before the
+    network.
     """
     keys, arrays = checkpoint.keys, checkpoint.arrays
+    modules = keys.modules(network.structure)
     front = _front(network, checkpoint)
     network = dataclasses.replace(network, slots=network.slots[len(front) :])
     by_key, repeated, unknown = {}, [], []
     for slot in network.slots:
-        key = keys.key(slot, network.layers)
+        key = keys.key(slot, modules)
         if key is None:
             unknown.append(slot.layer)
         elif key in by_key:
             repeated.append(key)
         else:
             by_key[key] = slot
-    left_out, skipped = _classifier(by_key, checkpoint)
+    left_out, skipped = _classifier(by_key, checkpoint, network.structure)
     pairs, adapted, missing, misshapen = [], [], [], []
     for key, slot in by_key.items():
         if key in left_out:
@@ -123,25 +124,24 @@ def fit(network: Inventory, checkpoint: Checkpoint) -> Fit:
     ]
     if front:
         names = tuple(slot.path for slot in front)
-        skipped.insert(0, Note(names, "in front of the network, keep their values"))
+        skipped.insert(0, Note(names, "before the network, keep their values"))
     found = pairs, skipped, adapted, missing, unexpected, misshapen, repeated
-    return Fit(*map(tuple, found), unknown=tuple(dict.fromkeys(unknown)))
+    return Match(*map(tuple, found), unknown=tuple(dict.fromkeys(unknown)))
 
 
 def _front(network, checkpoint):
-    """Returns the first weights, up to the network's, if they are not of a network.
+    """Returns the first weights, up to the network's, if they are not of a network."""
+    if network.structure is None:
+        return ()
+    keys, arrays, own = checkpoint.keys, checkpoint.arrays, network.structure.part_of
+    modules = keys.modules(network.structure)
 
-    Those are in layers that the file does not have, with names that no ResNet has.
-    """
-    keys, arrays, own = checkpoint.keys, checkpoint.arrays, TimmKeys()
+    def is_other(slot):
+        return slot.top_layer not in own and keys.key(slot, modules) not in arrays
 
-    def is_strange(slot):
-        in_file = keys.key(slot, network.layers) in arrays
-        return not in_file and own.key(slot, network.layers) is None
-
-    front = tuple(itertools.takewhile(is_strange, network.slots))
-    behind = network.slots[len(front) :]
-    return front if behind and behind[0].layer != CLASSIFIER else ()
+    front = tuple(itertools.takewhile(is_other, network.slots))
+    after = network.slots[len(front) :]
+    return front if after and after[0].layer != CLASSIFIER else ()
 
 
 def converted(slot: Slot, key: str, checkpoint: Checkpoint) -> np.ndarray:
@@ -171,7 +171,7 @@ def fitting_networks(checkpoint: Checkpoint) -> list[str]:
         # A comparison of two numbers spares most of the others.
         if sum(slot.layer != CLASSIFIER for slot in network.slots) == count
         and same_traits(network, checkpoint)
-        and not fit(network, checkpoint).problems
+        and not match(network, checkpoint).problems
     ]
 
 
@@ -181,7 +181,7 @@ def with_named_network(checkpoint: Checkpoint) -> Checkpoint:
     A name that the arrays do not fit is left out, with a remark.
     """
     info = checkpoint.info
-    if checkpoint.traits or not info.networks:
+    if checkpoint.traits is not None or not info.networks:
         return checkpoint
     named = inventory.networks()
     for name in info.networks:
@@ -189,7 +189,7 @@ def with_named_network(checkpoint: Checkpoint) -> Checkpoint:
         if (
             network
             and same_traits(network, checkpoint)
-            and not fit(network, checkpoint).problems
+            and not match(network, checkpoint).problems
         ):
             return dataclasses.replace(checkpoint, traits=network.traits)
     names = " and ".join(map(repr, info.networks))
@@ -205,7 +205,7 @@ def twins(network: Inventory, checkpoint: Checkpoint) -> list[str]:
         network: A network that the file fits.
         checkpoint: The file.
     """
-    if checkpoint.traits:
+    if checkpoint.traits is not None:
         return []
     named = inventory.networks()
     return [
@@ -217,21 +217,26 @@ def twins(network: Inventory, checkpoint: Checkpoint) -> list[str]:
 
 def same_traits(network: Inventory, checkpoint: Checkpoint) -> bool:
     """Whether a network computes what the file's does, as far as that is known."""
-    if checkpoint.traits:
+    if network.traits is None:
+        return True
+    if checkpoint.traits is not None:
         return network.traits == checkpoint.traits
-    if isinstance(checkpoint.keys, TimmKeys):
-        return network.traits.caffe_pool == checkpoint.keys.legacy
-    return True
+    known = (
+        checkpoint.keys.format.traits if isinstance(checkpoint.keys, TimmKeys) else {}
+    )
+    return known.items() <= network.traits.items()
 
 
-def _classifier(by_key, checkpoint):
+def _classifier(by_key, checkpoint, structure):
     """Returns the keys of a classifier that is left out, and a note that says so."""
     arrays, keys = checkpoint.arrays, checkpoint.keys
     wanted = {k: slot for k, slot in by_key.items() if slot.layer == CLASSIFIER}
     there = [key for key in arrays if keys.is_classifier(key)]
     names = tuple(slot.path for slot in wanted.values())
     if not wanted:
-        there = [key for key in arrays if keys.is_top(key) and key not in by_key]
+        there = [
+            key for key in arrays if keys.is_top(key, structure) and key not in by_key
+        ]
         note = Note(tuple(there), "the model has no classifier")
         return there, [note] if there else []
     if not there:

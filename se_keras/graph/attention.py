@@ -1,0 +1,265 @@
+"""Attention layers by name, their copies, and copies whose gates start at 1."""
+
+import functools
+import inspect
+import operator
+
+import keras
+from keras import ops
+
+from se_keras import layers
+from se_keras.layers import Gate
+
+# What `attention=` takes by name.
+ATTENTION_LAYERS = {
+    "se": layers.SqueezeExcite,
+    "spatial_se": layers.SpatialSqueezeExcite,
+    "scse": layers.ConcurrentSqueezeExcite,
+    "ese": layers.EffectiveSqueezeExcite,
+    "eca": layers.EfficientChannelAttention,
+}
+
+# The layers inside an attention layer whose outputs are the gates, or sum to them.
+LAST_LAYERS = {
+    layers.SqueezeExcite: ("fc2",),
+    layers.SpatialSqueezeExcite: ("fc",),
+    layers.ConcurrentSqueezeExcite: ("channel.fc2", "spatial.fc"),
+    layers.EffectiveSqueezeExcite: ("fc",),
+    layers.EfficientChannelAttention: ("conv",),
+}
+
+
+@keras.saving.register_keras_serializable(package="se_keras")
+def doubled_sigmoid(x):
+    """Returns `2 * sigmoid(x)`, a gate activation in 0..2 that is 1 at 0."""
+    return 2 * ops.sigmoid(x)
+
+
+@keras.saving.register_keras_serializable(package="se_keras")
+def doubled_hard_sigmoid(x):
+    """Returns `2 * hard_sigmoid(x)`, a gate activation in 0..2 that is 1 at 0."""
+    return 2 * ops.hard_sigmoid(x)
+
+
+DOUBLED = {
+    keras.activations.sigmoid: doubled_sigmoid,
+    keras.activations.hard_sigmoid: doubled_hard_sigmoid,
+}
+
+
+# Arguments that every Keras layer has; a copy sets them itself.
+_COMMON_ARGUMENTS = ("self", "name", "dtype", "trainable", "activity_regularizer")
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def attention_layer(attention, **arguments) -> keras.Layer:
+    """Returns the layer that an `attention` argument describes.
+
+    Args:
+        attention: A name in `ATTENTION_LAYERS`, a layer, a class of layers or a
+            `functools.partial` of one.
+        **arguments: Arguments for the layer where `attention` is not one yet, such as
+            `ratio`; those that are `None` are left out.
+
+    Raises:
+        ValueError: If `attention` is none of these, or the layer does not take the
+            arguments.
+    """
+    arguments = {k: v for k, v in arguments.items() if v is not None}
+    if isinstance(attention, keras.Layer):
+        if arguments:
+            raise ValueError(_arguments_of_instance(attention, arguments))
+        return attention
+    create = attention
+    if isinstance(attention, str):
+        create = ATTENTION_LAYERS.get(attention)
+    kind = create.func if isinstance(create, functools.partial) else create
+    if not (isinstance(kind, type) and issubclass(kind, keras.Layer)):
+        raise ValueError(
+            f"Argument `attention` must be a layer or one of {tuple(ATTENTION_LAYERS)} "
+            "(in `create_model` also None or a callable of a tensor and a name). "
+            f"Received: attention={attention!r}"
+        )
+    unknown = [name for name in arguments if name not in _parameters(kind)]
+    if unknown:
+        raise ValueError(
+            f"Expected arguments of {kind.__name__}, which takes "
+            f"{', '.join(_parameters(kind))}. Received: {unknown[0]}="
+            f"{arguments[unknown[0]]!r} with attention={attention!r}"
+        )
+    try:
+        # A name of its own, so that the layers of the user are numbered as before.
+        return create(**arguments, name="attention")
+    except TypeError as error:
+        raise ValueError(
+            f"{kind.__name__} cannot be created from its class ({error}). Expected a "
+            f"layer with its arguments, `attention={kind.__name__}(...)`, of a class "
+            "whose `__init__` passes `**kwargs` to `super().__init__`. "
+            f"Received: attention={attention!r}"
+        ) from error
+
+
+def takes(attention: str, argument: str) -> bool:
+    """Whether the attention layer of a name takes an argument."""
+    return argument in _parameters(ATTENTION_LAYERS.get(attention, keras.Layer))
+
+
+def _arguments_of_instance(layer, arguments) -> str:
+    name, value = next(iter(arguments.items()))
+    kind = type(layer).__name__
+    received = f"Received: {name}={value!r} with attention={kind}(...)"
+    if name in _parameters(type(layer)):
+        return (
+            f"Expected argument `{name}` in the layer itself: "
+            f"attention={kind}({name}={value!r}). {received}"
+        )
+    return (
+        f"Expected no argument `{name}`: {kind} does not take it. A layer that is "
+        f"passed as `attention` has its own arguments. {received}"
+    )
+
+
+def _parameters(kind: type) -> list[str]:
+    """Returns the names of the arguments of a class of layers.
+
+    Those of its base classes are among them as far as `**kwargs` leads to them.
+    """
+    found = {}
+    for base in kind.__mro__[: kind.__mro__.index(keras.Layer)]:
+        if "__init__" not in vars(base):
+            continue
+        parameters = inspect.signature(base.__init__).parameters.values()
+        kinds = {parameter.kind for parameter in parameters}
+        found |= dict.fromkeys(
+            parameter.name
+            for parameter in parameters
+            if parameter.kind not in _VARIADIC
+            and parameter.name not in _COMMON_ARGUMENTS
+        )
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            break
+    return list(found)
+
+
+def copy_attention(
+    layer: keras.Layer, *, name: str, dtype, data_format: str, **changes
+) -> keras.Layer:
+    """Returns a new layer with the arguments of `layer`, for one place of a network.
+
+    Args:
+        layer: The layer, with weights or not.
+        name: Name of the copy.
+        dtype: Precision of the copy.
+        data_format: Layout of the feature map that the copy takes.
+        **changes: Other arguments that differ.
+
+    Raises:
+        ValueError: If the copy would not have all arguments of the layer, because
+            `get_config` does not return them; or if the layout is channels first and
+            the layer has no argument `data_format`.
+    """
+    config = _config(layer)
+    if "data_format" in config:
+        config["data_format"] = data_format
+    elif data_format == "channels_first":
+        raise ValueError(
+            "In a network with data_format='channels_first', `attention` must be a "
+            "layer with an argument `data_format`, which `get_config` returns; or a "
+            "callable of a tensor and a name that sets the layout itself. "
+            f"Received: a layer of class {type(layer).__name__}"
+        )
+    try:
+        return type(layer).from_config(
+            {**config, "name": name, "dtype": dtype, **changes}
+        )
+    except TypeError as error:
+        raise ValueError(
+            f"Expected a layer that Keras can create from its config: `__init__` must "
+            "take what `get_config` returns, and pass `**kwargs` to "
+            f"`super().__init__`. Received: a layer of class {type(layer).__name__} "
+            f"({error})"
+        ) from error
+
+
+def _config(layer: keras.Layer) -> dict:
+    """Returns the config of a layer, which must hold all its arguments."""
+    kind = type(layer)
+    try:
+        config = layer.get_config()
+    except NotImplementedError as error:
+        raise ValueError(
+            f"Expected a layer whose `get_config` returns its arguments. Received: a "
+            f"layer of class {kind.__name__}, which has no `get_config`"
+        ) from error
+    # Without a `get_config` of the class, Keras records the arguments by itself.
+    records_itself = kind.get_config is keras.Layer.get_config
+    own_from_config = kind.from_config.__func__ is not keras.Layer.from_config.__func__
+    if not records_itself and not own_from_config:
+        missing = [name for name in _parameters(kind) if name not in config]
+        if missing:
+            raise ValueError(
+                f"Expected `{kind.__name__}.get_config()` to return all arguments of "
+                "`__init__`, since each place of the network gets a copy of the "
+                f"layer. Received: a config without {', '.join(missing)}"
+            )
+    return config
+
+
+def identity_gate(gate: Gate) -> Gate:
+    """Returns a copy of a gate that is 1 once `start_at_identity` has reset it.
+
+    With zeros in its last layer a gate is its activation at 0, whatever the input.
+    For a sigmoid that is 1/2; twice the sigmoid takes its place, which is exactly 1 at
+    0 and steepest there, so the gate learns from the first step and can attenuate and
+    amplify. (A large bias before a plain sigmoid comes near 1 only where the sigmoid is
+    flat and nothing is learned.)
+
+    Raises:
+        ValueError: If the gate cannot start at 1.
+    """
+    if _last_layers(gate) is None:
+        raise ValueError(
+            "With `identity_start=True`, `attention` must be one of "
+            f"{tuple(kind.__name__ for kind in LAST_LAYERS)}: how others start at 1 is "
+            f"not known. Received: {type(gate).__name__}"
+        )
+    if isinstance(gate, layers.ConcurrentSqueezeExcite):
+        if gate.merge != "add":
+            raise ValueError(
+                "With `identity_start=True`, `attention` must merge by 'add', where "
+                f"two gates of 1/2 are 1 together. Received: merge={gate.merge!r}"
+            )
+        return _copy(gate)
+    activation = DOUBLED.get(gate.gate_activation, gate.gate_activation)
+    start = float(ops.convert_to_numpy(activation(ops.zeros((1, 1))))[0, 0])
+    if start != 1:
+        raise ValueError(
+            "With `identity_start=True`, the gate activation must be 'sigmoid', "
+            "'hard_sigmoid' or a function that is 1 at 0. Received: gate_activation="
+            f"{keras.activations.serialize(activation)!r}, which is {start:g} at 0"
+        )
+    return _copy(gate, gate_activation=keras.activations.serialize(activation))
+
+
+def _copy(gate: Gate, **changes) -> Gate:
+    return copy_attention(
+        gate,
+        name=gate.name,
+        dtype=gate.dtype_policy,
+        data_format=gate.data_format,
+        **changes,
+    )
+
+
+def start_at_identity(gate: Gate) -> None:
+    """Sets to zero the last layer of a built gate that `identity_gate` returned."""
+    for name in _last_layers(gate):
+        for weight in operator.attrgetter(name)(gate).weights:
+            weight.assign(ops.zeros(weight.shape))
+
+
+def _last_layers(gate: Gate) -> tuple[str, ...] | None:
+    for kind, names in LAST_LAYERS.items():
+        if isinstance(gate, kind):
+            return names
+    return None
