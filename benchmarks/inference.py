@@ -368,7 +368,7 @@ def ratios(times):
     found = {}
     for name, title in times:
         twin = lookup(name).twin
-        if lookup(name).squeeze_excite and (twin, title) in times:
+        if lookup(name).spec.attention and (twin, title) in times:
             plain = statistics.median(times[twin, title])
             found[name, title] = statistics.median(times[name, title]) / plain
     return found

@@ -14,7 +14,7 @@ from se_keras.graph.rewrite import Graph
 from se_keras.graph.state import copy_state
 from se_keras.models.image_model import ImageModel
 from se_keras.models.preprocessing import Preprocessing
-from se_keras.models.registry import list_models, lookup
+from se_keras.models.recognition import declared_structure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -253,9 +253,8 @@ def _reason(error) -> str:
 
 def _least_size(network) -> int:
     """Returns the least height and width that a network of this package takes."""
-    if not isinstance(network, ImageModel) or network.name not in list_models():
-        return 1
-    return lookup(network.name).spec.min_size
+    structure = declared_structure(network)
+    return structure.min_size if structure else 1
 
 
 def inference_form(model: keras.Model) -> keras.Model:

@@ -317,8 +317,8 @@ def _check_output(graph: Graph, place: str, data_format: str) -> None:
             return
     received = ", ".join(f"{output.dtype} {output.shape}" for output in outputs)
     raise ValueError(
-        f"Attention after {place!r} needs a floating-point tensor of rank 3 to 5 with a "
-        f"known number of channels, in {data_format}. Received: {received}"
+        f"Attention after {place!r} needs a floating-point tensor of rank 3 to 5 with "
+        f"a known number of channels, in {data_format}. Received: {received}"
     )
 
 

@@ -71,16 +71,20 @@ class NetworkBuilder:
         """Returns the context of the part at a `Place`."""
         return self.part(place.name, place.stage, place.block)
 
-    def structure(self, family: str, levels, traits) -> Structure:
-        """Returns what was built.
+    def structure(self, family, spec, levels) -> Structure:
+        """Returns the structure of what was built.
 
         Args:
-            family: Name of the family.
+            family: The `Family`.
+            spec: The spec of the network.
             levels: The feature maps by level, as the family's builder returned them.
-            traits: See `Structure`.
         """
-        names = {level: self.producer(tensor) for level, tensor in levels.items()}
-        return self._recorder.structure(family, names, traits)
+        return self._recorder.structure(
+            family=family.name,
+            levels={level: self.producer(x) for level, x in levels.items()},
+            traits=family.traits(spec),
+            min_size=spec.min_size,
+        )
 
     def producer(self, x) -> str:
         """Returns the name of the layer that returned a tensor."""

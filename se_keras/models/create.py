@@ -188,7 +188,7 @@ def create_model(
             x = _pool(pooling, x, net)
 
     result = ImageModel(inputs, x, name=name or network)
-    result.structure = net.structure(family.name, levels, family.traits(spec))
+    result.structure = net.structure(family, spec, levels)
     result.preprocessing = spec.preprocessing.with_input(
         *(image_shape(result) or (height, width, channels))
     )

@@ -123,7 +123,7 @@ def outline(spec: NetworkSpec) -> Outline:
         if family.head:
             x = family.head(spec, net, x)
         net.apply(keras.layers.Dense, x, CLASSIFIER, units=CLASSES)
-    structure = net.structure(family.name, levels, family.traits(spec))
+    structure = net.structure(family, spec, levels)
     return Outline(structure, tuple(net.weights), net.settings)
 
 

@@ -96,10 +96,16 @@ def register(name: str, spec: NetworkSpec, constructor: str | None = None) -> No
                     f"{other.name!r} ({other.constructor}). "
                     f"Received: name={name!r}, constructor={constructor!r}"
                 )
-    before = _NETWORKS.get(name)
-    if before and before.twin:
-        _NETWORKS.pop(before.twin, None)
+    unregister(name)
     _NETWORKS.update({network.name: network for network in networks})
+
+
+def unregister(name: str) -> None:
+    """Removes a network that was registered, and its twin; without one does nothing."""
+    network = _NETWORKS.get(name)
+    if network and not network.built_in:
+        del _NETWORKS[name]
+        _NETWORKS.pop(network.twin, None)
 
 
 def _with_twin(name, constructor, spec, built_in=False) -> list[Network]:

@@ -77,7 +77,8 @@ class ResNetSpec(NetworkSpec):
     Example:
 
     ```python
-    spec = ResNetSpec(block="basic", depths=(1, 1, 1, 1), stem=Stem((32,), kernel_size=3))
+    stem = Stem((32,), kernel_size=3)
+    spec = ResNetSpec(block="basic", depths=(1, 1, 1, 1), stem=stem)
     model = create_model(spec, classes=10, input_shape=(64, 64, 3))
     ```
     """

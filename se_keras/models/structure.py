@@ -46,6 +46,7 @@ class Structure:
         traits: What decides the result of the network and does not show in the names
             and shapes of its weights. Weights of a network with other traits do not
             belong to this one.
+        min_size: Smallest height and width of an image, in pixels.
     """
 
     family: str
@@ -53,6 +54,7 @@ class Structure:
     places: Mapping[str, str]
     levels: Mapping[str, str]
     traits: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    min_size: int = 1
 
     @property
     def stages(self) -> int:
@@ -122,9 +124,7 @@ class Recorder:
         for part in self._parts:
             yield from part.layers.values()
 
-    def structure(
-        self, family: str, levels: Mapping[str, str], traits: Mapping
-    ) -> Structure:
-        """Returns what was collected."""
+    def structure(self, **declared) -> Structure:
+        """Returns what was collected, with the other attributes of a `Structure`."""
         parts = tuple(part for part in self._parts if part.layers)
-        return Structure(family, parts, dict(self._places), dict(levels), dict(traits))
+        return Structure(parts=parts, places=dict(self._places), **declared)

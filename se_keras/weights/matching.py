@@ -1,4 +1,4 @@
-"""Which weight of a file belongs to which weight of a network, and what does not fit."""
+"""Which weights of a file belong to which weights of a network."""
 
 import dataclasses
 import itertools

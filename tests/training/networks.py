@@ -2,26 +2,19 @@
 
 import contextlib
 import dataclasses
-import functools
-from unittest import mock
 
-from se_keras.layers import SqueezeExcite
-from se_keras.models import registry
-from se_keras.models.preprocessing import CIFAR
-from se_keras.models.resnet import CIFAR_SPECS, features
+from se_keras.models import register
+from se_keras.models.registry import lookup, unregister
 
 SMALL = "se_resnet8"
 
 
 @contextlib.contextmanager
 def small_network():
-    """Puts `se_resnet8`, one block a stage, into the registry for a while."""
-    with mock.patch.dict(registry._ENTRIES):
-        registry.register(
-            "ResNet8",
-            features,
-            dataclasses.replace(CIFAR_SPECS["ResNet20"], depths=(1, 1, 1)),
-            preprocessing=CIFAR,
-            squeeze_excite=functools.partial(SqueezeExcite, ratio=16),
-        )
+    """Registers `se_resnet8`, one block a stage, for a while."""
+    spec = dataclasses.replace(lookup("se_resnet20").spec, depths=(1, 1, 1))
+    register(SMALL, spec)
+    try:
         yield
+    finally:
+        unregister(SMALL)
