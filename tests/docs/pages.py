@@ -1,6 +1,7 @@
 """The pages of the documentation, and the blocks of code in them."""
 
 import dataclasses
+import itertools
 import pathlib
 import re
 import textwrap
@@ -46,8 +47,8 @@ class Block:
 
     @property
     def is_slow(self) -> bool:
-        """Whether only the slow tests run it: a process takes seconds to start."""
-        return self.language == "shell" or bool(self.values("slow"))
+        """Whether the slow tests run it, and the Python blocks after it."""
+        return bool(self.values("slow"))
 
     @property
     def replaced_code(self) -> str:
@@ -108,6 +109,17 @@ def blocks_of(page: pathlib.Path) -> list[Block]:
         elif line.strip() and markers:
             raise ValueError(f"{name_of(page)}:{number}: expected a block of code")
     return blocks
+
+
+def fast_blocks(page: pathlib.Path) -> list[Block]:
+    """Returns the Python blocks of a page before the first that is slow."""
+    blocks = itertools.takewhile(lambda block: not block.is_slow, blocks_of(page))
+    return [b for b in blocks if b.language == "python" and not b.is_skipped]
+
+
+def run_blocks(page: pathlib.Path) -> list[Block]:
+    """Returns all blocks of a page that are run; a shell needs seconds to start."""
+    return [block for block in blocks_of(page) if not block.is_skipped]
 
 
 def is_run(page: pathlib.Path) -> bool:

@@ -11,12 +11,19 @@ import pytest
 
 from se_keras.models import registry
 from tests.docs import fixtures
-from tests.docs.pages import all_pages, blocks_of, is_run, name_of
+from tests.docs.pages import (
+    all_pages,
+    blocks_of,
+    fast_blocks,
+    is_run,
+    name_of,
+    run_blocks,
+)
 from tests.helpers import ROOT, require
 
 PAGES = [page for page in all_pages() if is_run(page)]
-FAST = [p for p in PAGES if any(not (b.is_skipped or b.is_slow) for b in blocks_of(p))]
-SLOW = [p for p in PAGES if any(b.is_slow and not b.is_skipped for b in blocks_of(p))]
+FAST = [page for page in PAGES if fast_blocks(page)]
+SLOW = [page for page in PAGES if len(run_blocks(page)) > len(fast_blocks(page))]
 HUB_NAME = re.compile(r"timm/\w+\.\w+")
 # Installing is not what a block is tested for.
 PRELUDE = """
@@ -35,11 +42,11 @@ def caches(tmp_path_factory):
 @pytest.fixture
 def run(tmp_path, caches, monkeypatch):
     """A function that runs blocks of a page in a temporary directory."""
-    huggingface_hub = pytest.importorskip("huggingface_hub")
+    constants = pytest.importorskip("huggingface_hub.constants")
     scripts = pathlib.Path(sys.executable).parent
     hub = caches / "hub"
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(hub))
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(hub))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     for name, value in {
         "HF_HUB_CACHE": hub,
         "HF_HUB_OFFLINE": 1,
@@ -96,13 +103,13 @@ RUNNERS = {"python": _run_python, "shell": _run_shell}
 
 @pytest.mark.parametrize("page", FAST, ids=name_of)
 def test_python_blocks(page, run):
-    run([block for block in blocks_of(page) if not (block.is_skipped or block.is_slow)])
+    run(fast_blocks(page))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", SLOW, ids=name_of)
 def test_all_blocks(page, run):
-    run([block for block in blocks_of(page) if not block.is_skipped])
+    run(run_blocks(page))
 
 
 @pytest.mark.parametrize("page", all_pages(), ids=name_of)
