@@ -1,0 +1,81 @@
+import dataclasses
+import json
+import pathlib
+
+import pytest
+
+from se_keras import training
+from se_keras.errors import UsageError
+from se_keras.training import Runtime, make_recipe, read_config
+from se_keras.training.workdir import WorkDir
+
+# Another value of each field than the default.
+OTHERS = {
+    "workdir": "elsewhere",
+    "data_dir": "data",
+    "exports": ("onnx",),
+    "on_bad_image": "skip",
+    "strategy": "mirrored",
+    "workers": ("a:1", "b:2"),
+    "worker_index": 1,
+    "data_service": "grpc://a:1",
+    "checkpoint_every": 7,
+    "keep_checkpoints": 5,
+    "deterministic": True,
+    "profile_steps": (2, 3),
+}
+
+
+def test_every_field_has_another_value_here():
+    assert list(OTHERS) == [field.name for field in dataclasses.fields(Runtime)]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_run_continues_with_another_runtime(name, tmp_path):
+    recipe = make_recipe()
+    with WorkDir(tmp_path, recipe).open():
+        pass
+    other = recipe.replace(**{name: OTHERS[name]})
+    assert other.runtime != recipe.runtime
+    with WorkDir(tmp_path, other).open():
+        pass
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_short_nested_and_dotted_names(name):
+    value = OTHERS[name]
+    expected = dataclasses.replace(make_recipe(), runtime=Runtime(**{name: value}))
+    assert make_recipe(**{name: value}) == expected
+    assert make_recipe(config={name: value}) == expected
+    assert make_recipe(config={"runtime": {name: value}}) == expected
+    assert make_recipe(config={f"runtime.{name}": value}) == expected
+    assert make_recipe(runtime=Runtime(**{name: value})) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"strategy": "mirored"}, "strategy .*Did you mean mirrored"),
+        ({"keep_checkpoints": 0}, "positive keep_checkpoints. Received: keep_check"),
+        ({"exports": ("tflite", "tflight")}, "exports .*Did you mean tflite"),
+    ],
+)
+def test_bad_values(settings, message):
+    with pytest.raises(UsageError, match=f"Expected (a )?{message}"):
+        Runtime(**settings)
+
+
+def test_finished_run_with_other_exports_and_with_another_recipe(recipe):
+    """What the machine decides may change; what decides the result may not."""
+    recipe = recipe.replace(epochs=1)
+    workdir = pathlib.Path(recipe.runtime.workdir)
+    first = training.train(recipe)
+    other = recipe.replace(exports=("tflite",), keep_checkpoints=1)
+    second = training.train(other)
+    assert second["training_seconds"] == first["training_seconds"]
+    assert second["exports"]["tflite"]["path"] == str(workdir / "model.tflite")
+    settings = json.loads((workdir / "config.json").read_text())
+    assert settings["runtime"]["workdir"] == str(workdir)
+    assert make_recipe(config=read_config(workdir / "recipe.yaml")) == recipe
+    with pytest.raises(UsageError, match="other settings: seed: 0 there, 1 here"):
+        training.train(recipe.replace(seed=1))
