@@ -21,8 +21,8 @@ from se_keras.errors import UsageError
 from se_keras.export.metadata import Metadata
 
 COMMAND = "from se_keras.export import child; child.main()"
-FAILED = 3  # exit code of a child process whose last line says what was wrong
-# Where no module can be imported again that a user's layers are in.
+FAILED = 3  # exit code of a child process whose last line is a usage error
+# Modules that cannot be imported by their name in a child process.
 _NOT_IMPORTED = ("__main__", "builtins")
 
 
@@ -74,9 +74,9 @@ def write(
         raise UsageError(last)
     if run.returncode:
         raise UsageError(
-            f"Expected a model that the TensorFlow backend of Keras can load and "
-            f"write, which a child process does. Received: {network.name!r}, and the "
-            f"process ended with code {run.returncode}: {last}"
+            "Expected a model that a child process with the TensorFlow backend of "
+            f"Keras can write. Received: {network.name!r}, and the process ended with "
+            f"code {run.returncode}: {last}"
         )
 
 
@@ -96,8 +96,16 @@ def _write(name, network, path, metadata, options, modules):
     for module in modules:
         importlib.import_module(module)
     FORMATS[name].require()
-    # The file is this user's own, of a moment ago.
-    model = keras.models.load_model(network, compile=False, safe_mode=False)
+    try:
+        # Not in safe mode: the parent process wrote the file.
+        model = keras.models.load_model(network, compile=False, safe_mode=False)
+    except (TypeError, ValueError) as error:  # a class that is not registered here
+        reason = str(error).partition(" Full object config")[0]
+        raise UsageError(
+            "Expected layers that the TensorFlow backend of Keras can load in a child "
+            "process: classes that are registered in a module, not in the main program "
+            f"or a notebook. Received: {reason}"
+        ) from error
     metadata = Metadata.from_json(metadata)
     FORMATS[name].write(model, pathlib.Path(path), metadata, **options)
 

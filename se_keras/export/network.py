@@ -12,7 +12,6 @@ from se_keras.export.metadata import Metadata
 from se_keras.graph import fold
 from se_keras.graph.rewrite import Graph
 from se_keras.graph.state import copy_state
-from se_keras.models.image_model import ImageModel
 from se_keras.models.preprocessing import Preprocessing
 from se_keras.models.recognition import declared_structure
 

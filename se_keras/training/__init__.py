@@ -1,5 +1,10 @@
 """Training runs: a recipe in, a directory with a trained and exported model out."""
 
+# ruff: noqa: E402
+from se_keras.backend import require_tensorflow
+
+require_tensorflow("se_keras.training")
+
 from se_keras.training.cluster import Cluster
 from se_keras.training.loop import Progress, Trainer
 from se_keras.training.optimizer import make_optimizer

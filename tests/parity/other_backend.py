@@ -1,0 +1,111 @@
+"""What works without TensorFlow, and what reports that it does not, as JSON.
+
+KERAS_BACKEND=jax python -m tests.parity.other_backend DIRECTORY
+"""
+
+import json
+import pathlib
+import sys
+
+import keras
+import numpy as np
+
+import se_keras
+from se_keras import export
+from tests.models.tools import images, randomize
+from tests.parity.own_layer import Doubled
+
+SHAPE = (16, 20, 3)
+NAMES = ("a", "b", "c", "d", "e")
+
+
+class Unknown(keras.layers.Layer):
+    """A layer of the main module, which no child process can import."""
+
+    def call(self, inputs):
+        return 2 * inputs
+
+
+def network(layer):
+    model = se_keras.create_model(
+        "se_resnet20", classes=5, input_shape=SHAPE, data_format="channels_last"
+    )
+    model.class_names = NAMES
+    randomize(model)
+    # Probabilities of random networks are 0 and 1.
+    model.layers[-1].activation = keras.activations.linear
+    return model, keras.Model(model.input, layer(model.output))
+
+
+def message_of(statement, **names):
+    """Returns the error of a statement, by its classes and its text."""
+    try:
+        exec(statement, {"se_keras": se_keras, "export": export, **names})
+    except Exception as error:
+        return [[kind.__name__ for kind in type(error).__mro__], str(error)]
+    return None
+
+
+def errors(directory, model):
+    """Returns the error of each statement that needs TensorFlow."""
+    (directory / "model.tflite").write_bytes(b"")
+    (directory / "saved").mkdir()
+    (directory / "saved" / "saved_model.pb").write_bytes(b"")
+    names = {"model": model, "directory": directory}
+    statements = [
+        "import se_keras.data",
+        "from se_keras.data import read_image",
+        "se_keras.data.read_image",
+        "import se_keras.training",
+        "from se_keras.training import train",
+        "se_keras.training.train",
+        "export.saved_model(model, directory / 'new')",
+        "export.tflite(model, directory / 'new.tflite')",
+        "export.quantization_errors(model, [])",
+        "export.export_files(model, directory, ['onnx', 'saved_model'])",
+    ]
+    return {statement: message_of(statement, **names) for statement in statements}
+
+
+def reports(directory, model):
+    """Returns the report of each export, and how far a classifier is from Keras."""
+    x = images(3, *SHAPE)
+    pixels = model.preprocessing.denormalize(x)
+    expected = model.predict(x, verbose=0)
+    found = {}
+    for write, name in (
+        (export.onnx, "model.onnx"),
+        (export.openvino, "model_openvino"),
+    ):
+        path = directory / name
+        report = write(model, path, include_preprocessing=True, images=pixels)
+        classifier = export.load_classifier(path)
+        assert classifier.class_names == NAMES
+        assert classifier.preprocessing.size == SHAPE[:2]
+        error = np.abs(classifier.predict(pixels) - expected).max()
+        found[name] = {**report, "error": float(error / np.abs(expected).max())}
+    return found
+
+
+def main(directory):
+    """Prints what was found."""
+    directory = pathlib.Path(directory)
+    model, doubled = network(Doubled())
+    found = {"backend": keras.backend.backend(), "errors": errors(directory, model)}
+    found["tensorflow"] = "tensorflow" in sys.modules
+    found["reports"] = reports(directory, model)
+    one = {"dynamic_batch": False}
+    found["doubled"] = export.onnx(doubled, directory / "doubled.onnx", **one)
+    _, unknown = network(Unknown())
+    path = directory / "unknown.onnx"
+    found["unknown"] = message_of("export.onnx(model, path)", model=unknown, path=path)
+    model.save(directory / "model.keras")
+    classifier = export.load_classifier(directory / "model.keras")
+    pixels = model.preprocessing.denormalize(images(3, *SHAPE))
+    found["saved"] = classifier.predict(pixels).shape
+    found["files"] = sorted(path.name for path in directory.iterdir())
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
