@@ -410,8 +410,8 @@ def accuracy_answer():
     int8 = one("quantization", "accuracy", run="fashion-6-epochs", form="int8")
     return (
         f"`se_resnet20` reaches {fashion:.2%} on Fashion-MNIST after {minutes} "
-        f"minutes on two CPU cores, and {digits:.2%} on scikit-learn's digits. The int8 "
-        f"TFLite file of the former has {int8:.2%}."
+        f"minutes on two CPU cores, and {digits:.2%} on scikit-learn's digits. The "
+        f"int8 TFLite file of the former has {int8:.2%}."
     )
 
 
