@@ -1,6 +1,7 @@
-"""Shows the examples of docstrings that are written as `>>>` as code.
+"""Shows docstrings as they are meant, where Markdown reads them otherwise.
 
-Markdown takes `>>>` for quotations.
+Examples that are written as `>>>` are quotations there, and a list needs a blank line
+before it.
 """
 
 import re
@@ -11,13 +12,18 @@ import griffe
 EXAMPLE = re.compile(r"^( *)>>> .*?(?=\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
 
-class Examples(griffe.Extension):
-    """Puts examples into fences before a docstring is parsed."""
+# The line before the first item of a list; continued items are indented further.
+LIST = re.compile(r"^(( *)(?!- )\S.*)\n(?=\2(?: {4})?- )", re.MULTILINE)
+
+
+class Docstrings(griffe.Extension):
+    """Changes docstrings before they are parsed."""
 
     def on_instance(self, *, obj: griffe.Object, **kwargs) -> None:
         """Changes the docstring of an object."""
         if obj.docstring:
-            obj.docstring.value = EXAMPLE.sub(_fenced, obj.docstring.value)
+            text = EXAMPLE.sub(_fenced, obj.docstring.value)
+            obj.docstring.value = LIST.sub(r"\1\n\n", text)
 
 
 def _fenced(match):

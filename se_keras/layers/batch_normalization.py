@@ -18,10 +18,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Arguments, weights and results are those of Keras's layer, so that files of weights
     fit both. The moving variance is the biased one, as in Keras.
 
-    Args:
-        *args: As `keras.layers.BatchNormalization`.
-        **kwargs: As `keras.layers.BatchNormalization`.
-
     Input shape:
         Any. The fused kernel takes 4-D images with the channels last.
 

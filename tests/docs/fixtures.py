@@ -70,11 +70,9 @@ def hub_cache(directory: pathlib.Path, source: str) -> None:
     """
     root = directory / f"models--{source.replace('/', '--')}"
     snapshot = root / "snapshots/0"
-    if snapshot.exists():
+    if (root / "refs/main").exists():
         return
-    snapshot.mkdir(parents=True)
-    (root / "refs").mkdir()
-    (root / "refs/main").write_text("0")
+    snapshot.mkdir(parents=True, exist_ok=True)
     name = source.split("/")[1].split(".")[0]
     write_weights(name, snapshot / "model.safetensors")
     config = {
@@ -92,6 +90,8 @@ def hub_cache(directory: pathlib.Path, source: str) -> None:
         },
     }
     (snapshot / "config.json").write_text(json.dumps(config))
+    (root / "refs").mkdir(exist_ok=True)
+    (root / "refs/main").write_text("0")
 
 
 def write_weights(timm_name: str, path: pathlib.Path) -> None:
