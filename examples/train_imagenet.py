@@ -6,7 +6,7 @@ Without flags it trains on the embedded sample, scikit-learn's digits, in minute
 
 ImageNet, or any other image-classification data set of TensorFlow Datasets:
 
-    python examples/train_imagenet.py --dataset=imagenet2012 --data_dir=TFDS_FOLDER \
+    python examples/train_imagenet.py --dataset=imagenet2012 --data_dir=TFDS_DIRECTORY \
         --model=se_resnet50 --precision=mixed_float16 --workdir=runs/imagenet
 
 Every field of a recipe is a flag (`--help`), or a line of a YAML file:
@@ -14,9 +14,9 @@ Every field of a recipe is a flag (`--help`), or a line of a YAML file:
     python examples/train_imagenet.py --recipe=rsb_a3 --batch_size=512 \
         --config=mine.yaml --augmentation.magnitude=5
 
-Exit codes: 0 finished, 1 bad input or a loss that is not finite, 69 another worker is
-gone, 74 the disk is full, 75 stopped by SIGTERM or SIGINT and saved. After the last
-three the same command goes on where the run was (docs/guides/scaling.md).
+Exit codes: 0 finished, 1 bad input or a loss that is not finite, 69 another worker has
+stopped, 74 the disk is full, 75 stopped by SIGTERM or SIGINT and saved. After the last
+three the same command continues the run (docs/guides/scaling.md).
 """
 
 import os
@@ -32,12 +32,12 @@ from se_keras.errors import UsageError
 
 IMPORT = define_import_flag()
 RECIPE = flags.DEFINE_string(
-    "recipe", None, f"{', '.join(training.RECIPES)}; by default the data set's own."
+    "recipe", None, f"{', '.join(training.RECIPES)}; by default that of the data set."
 )
 CONFIG = flags.DEFINE_string(
-    "config", None, "YAML file with fields of the recipe; flags win over it."
+    "config", None, "YAML file with fields of the recipe; flags override it."
 )
-# A flag for each field of the recipe; one that is not given leaves its value.
+# A flag for each field of the recipe; a flag that is not given changes nothing.
 FIELDS = [
     (flags.DEFINE_bool if field.type is bool else flags.DEFINE_string)(
         field.name, None, field.help
@@ -47,7 +47,7 @@ FIELDS = [
 
 
 def main(argv):
-    """Makes a recipe of the flags and trains it."""
+    """Makes a recipe from the flags and trains."""
     logging.set_verbosity(logging.ERROR)
     with exit_on_usage_error():
         if argv[1:]:

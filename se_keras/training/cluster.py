@@ -92,9 +92,8 @@ class Cluster:
 
         Args:
             data: Batches of any structure. With several workers, each has the batches
-                of this worker's share, as `shard` says:
-                `experimental_distribute_dataset` would have every worker prepare whole
-                batches and drop what is not its own.
+                of its own share, see `shard`: `experimental_distribute_dataset` would
+                have every worker prepare all batches and drop what is not its own.
 
         Returns:
             An iterable of batches for `run`.

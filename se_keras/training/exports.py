@@ -24,7 +24,10 @@ def check_exports(names: Sequence[str]) -> None:
 
 
 def write_exports(
-    model: keras.Model, folder: pathlib.Path, names: Sequence[str], pixels: np.ndarray
+    model: keras.Model,
+    directory: pathlib.Path,
+    names: Sequence[str],
+    pixels: np.ndarray,
 ) -> dict[str, dict]:
     """Exports a model, and verifies what was exported.
 
@@ -33,7 +36,7 @@ def write_exports(
 
     Args:
         model: A model with `preprocessing`.
-        folder: Directory for the files.
+        directory: Directory for the files.
         names: Names in `FORMATS`.
         pixels: Images to verify the exports on, `(count, height, width, channels)`.
 
@@ -45,7 +48,7 @@ def write_exports(
         print(f"Exporting and verifying {export_name(name)} ...", flush=True)
         reports[name] = getattr(export, name)(
             model,
-            folder / export_name(name),
+            directory / export_name(name),
             include_preprocessing=True,
             images=pixels,
             overwrite=True,

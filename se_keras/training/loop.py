@@ -20,7 +20,7 @@ from se_keras.training.tasks.task import Task
 
 # Reading a result waits for the device; a progress bar needs no more than this.
 PROGRESS_SECONDS = 0.2
-# Names beside the task's own: in sums, and in predictions.
+# Names in addition to the task's: in sums, and in predictions.
 STOPPING, WEIGHTS = "_stopping", "_weights"
 REMEDY = "lower the learning_rate, or try another precision"
 
@@ -46,9 +46,9 @@ class Progress:
 class Trainer:
     """Trains and evaluates a model for a task.
 
-    The trainer knows replicas, gradient accumulation, the moving average of the
+    The trainer handles replicas, gradient accumulation, the moving average of the
     weights and callbacks. Loss, metrics and evaluation are the task's; batch size,
-    clipping and decay are those of the task's recipe.
+    gradient clipping and weight decay are those of the task's recipe.
 
     Args:
         model: Created in the scope of `cluster`.
@@ -278,10 +278,10 @@ class Trainer:
         if unchecked:
             self._check(*unchecked)
 
-    def _check(self, place, sums):
+    def _check(self, position, sums):
         loss = float(sums["loss"])
         if not math.isfinite(loss):
-            raise UsageError(f"The loss is {loss} in {place}: {REMEDY}")
+            raise UsageError(f"The loss is {loss} in {position}: {REMEDY}")
 
     def _position(self, step=None):
         step = self.progress.step if step is None else step

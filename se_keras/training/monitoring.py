@@ -70,19 +70,19 @@ class AugmentedImages(keras.callbacks.Callback):
     """Writes the first training images for TensorBoard, as the network gets them.
 
     Args:
-        folder: Directory of TensorBoard's files.
+        directory: Directory of TensorBoard's files.
         images: Callable that returns a batch of normalized images.
         preprocessing: How they were normalized.
     """
 
     def __init__(
         self,
-        folder: pathlib.Path,
+        directory: pathlib.Path,
         images: Callable[[], tf.Tensor],
         preprocessing: Preprocessing,
     ):
         super().__init__()
-        self._folder = folder / "images"
+        self._directory = directory / "images"
         self._images = images
         self._preprocessing = preprocessing
 
@@ -91,7 +91,7 @@ class AugmentedImages(keras.callbacks.Callback):
         if epoch > 0:
             return
         pixels = self._preprocessing.denormalize(self._images()[:IMAGES])
-        writer = tf.summary.create_file_writer(str(self._folder))
+        writer = tf.summary.create_file_writer(str(self._directory))
         with writer.as_default(step=0):
             tf.summary.image(
                 "augmented", tf.clip_by_value(pixels / 255, 0, 1), max_outputs=IMAGES
@@ -103,19 +103,19 @@ class GateHistograms(keras.callbacks.Callback):
     """Writes histograms of some gates for TensorBoard after each epoch.
 
     Args:
-        folder: Directory of TensorBoard's files.
+        directory: Directory of TensorBoard's files.
         model: The model with the gates; without gates nothing is written.
         images: Callable that returns a batch of evaluation images.
     """
 
     def __init__(
         self,
-        folder: pathlib.Path,
+        directory: pathlib.Path,
         model: keras.Model,
         images: Callable[[], tf.Tensor],
     ):
         super().__init__()
-        self._folder = folder / "gates"
+        self._directory = directory / "gates"
         self._inputs = inputs_of_gates(model)
         self._layers = {layer.name: layer for layer in model.layers}
         self._get_images = images
@@ -128,7 +128,7 @@ class GateHistograms(keras.callbacks.Callback):
             return
         if self._images is None:
             self._images = self._get_images()
-            self._writer = tf.summary.create_file_writer(str(self._folder))
+            self._writer = tf.summary.create_file_writer(str(self._directory))
         with self._writer.as_default(step=epoch):
             for name, inputs in self._inputs(self._images, training=False).items():
                 gates = self._layers[name].gate(inputs)

@@ -256,7 +256,7 @@ def _callbacks(trainer, workdir, saving, steps_per_epoch):
     ]
 
 
-def _tensorboard(trainer, folder):
+def _tensorboard(trainer, directory):
     """Returns the callbacks that write for TensorBoard."""
     task = trainer.task
 
@@ -268,9 +268,11 @@ def _tensorboard(trainer, folder):
 
     profile = task.recipe.runtime.profile_steps or 0
     return [
-        keras.callbacks.TensorBoard(folder, write_graph=False, profile_batch=profile),
+        keras.callbacks.TensorBoard(
+            directory, write_graph=False, profile_batch=profile
+        ),
         *task.tensorboard(
-            folder, trainer.evaluated, training_inputs, evaluation_inputs
+            directory, trainer.evaluated, training_inputs, evaluation_inputs
         ),
     ]
 

@@ -74,11 +74,11 @@ def fields_of(settings) -> dict[str, Field]:
     return found
 
 
-def replace_settings(record, settings: Mapping[str, object]):
+def replace_settings(instance, settings: Mapping[str, object]):
     """Returns a dataclass with some fields replaced.
 
     Args:
-        record: The dataclass.
+        instance: The dataclass.
         settings: Values by name or by path, of the field's type or as text. The fields
             of a field that is a dataclass may also be given as a mapping, or as an
             instance.
@@ -87,7 +87,7 @@ def replace_settings(record, settings: Mapping[str, object]):
         UsageError: If there is no such field, with the nearest name; if a field is
             given twice; or if a value is not of the type of its field.
     """
-    fields = fields_of(record)
+    fields = fields_of(instance)
     names = {field.path: name for name, field in fields.items()}
     changes: dict[str, object] = {}
     given: dict[str, str] = {}
@@ -101,15 +101,16 @@ def replace_settings(record, settings: Mapping[str, object]):
             )
         given[name] = key
         _put(changes, fields[name].path, _convert(value, fields[name]))
-    return _replaced(record, changes)
+    return _replaced(instance, changes)
 
 
-def flattened(record, prefix: str = "") -> dict[str, object]:
+def flattened(settings, prefix: str = "") -> dict[str, object]:
     """Returns values by path from a dataclass or nested dictionaries."""
-    if dataclasses.is_dataclass(record):
-        record = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+    if dataclasses.is_dataclass(settings):
+        fields = dataclasses.fields(settings)
+        settings = {field.name: getattr(settings, field.name) for field in fields}
     flat = {}
-    for name, value in record.items():
+    for name, value in settings.items():
         if dataclasses.is_dataclass(value) or isinstance(value, Mapping):
             flat |= flattened(value, f"{prefix}{name}.")
         else:
@@ -204,11 +205,11 @@ def _put(changes, name, value):
     changes[last] = value
 
 
-def _replaced(record, changes):
+def _replaced(instance, changes):
     return dataclasses.replace(
-        record,
+        instance,
         **{
-            name: _replaced(getattr(record, name), value)
+            name: _replaced(getattr(instance, name), value)
             if isinstance(value, dict)
             else value
             for name, value in changes.items()
@@ -284,8 +285,8 @@ def _type_name(kind) -> str:
 
 # Singular and plural.
 NAMES = {
-    str: ("text", "texts"),
-    int: ("a whole number", "whole numbers"),
+    str: ("a string", "strings"),
+    int: ("an integer", "integers"),
     float: ("a number", "numbers"),
-    bool: ("true or false", "times true or false"),
+    bool: ("true or false", "booleans"),
 }

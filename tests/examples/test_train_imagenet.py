@@ -68,7 +68,7 @@ BAD = {
     "--model=se_resnet5": "Did you mean .*se_resnet50.*Received: 'se_resnet5'",
     "--dataset=cifar11": "Did you mean .*cifar10.*Received: 'cifar11'",
     "--recipe=papr": "Did you mean paper.*Received: 'papr'",
-    "--epochs=many": "a whole number for epochs. Received: epochs='many'",
+    "--epochs=many": "an integer for epochs. Received: epochs='many'",
     "--config=none.yaml": "a YAML file.*none.yaml",
     "--optimizer=lam": "Did you mean lamb.*Received: 'lam'",
     "--precision=float16": "precision .*Received: 'float16'",

@@ -180,37 +180,37 @@ class Classification(Task):
             lines += [
                 "This is the embedded sample, scikit-learn's digits. For ImageNet:",
                 "  python examples/train_imagenet.py --dataset=imagenet2012 "
-                "--data_dir=TFDS_FOLDER",
+                "--data_dir=TFDS_DIRECTORY",
             ]
         return lines
 
-    def tensorboard(self, folder, model, training_inputs, evaluation_inputs):
+    def tensorboard(self, directory, model, training_inputs, evaluation_inputs):
         """Returns callbacks that write augmented images, and histograms of gates."""
         return [
-            AugmentedImages(folder, training_inputs, self.preprocessing),
-            GateHistograms(folder, model, evaluation_inputs),
+            AugmentedImages(directory, training_inputs, self.preprocessing),
+            GateHistograms(directory, model, evaluation_inputs),
         ]
 
-    def export(self, model, folder):
+    def export(self, model, directory):
         """Writes the exports, verified on evaluation images."""
         batches = self._evaluation_batches(1).take(VERIFICATION_IMAGES)
         images = np.stack([image[0] for image, _, _ in batches])
         pixels = self.preprocessing.denormalize(images)
-        return write_exports(model, folder, self.recipe.runtime.exports, pixels)
+        return write_exports(model, directory, self.recipe.runtime.exports, pixels)
 
-    def write_results(self, folder, metrics, report):
+    def write_results(self, directory, metrics, report):
         """Plots loss, accuracy and learning rate over the epochs."""
         try:
             plot_curves(
                 metrics,
-                folder / "curves.png",
+                directory / "curves.png",
                 title=f"{report['model']} on {report['dataset']}",
             )
         except (ImportError, FileNotFoundError) as error:
             # A run does not fail at its end because of a plot.
             print(f"No curves.png: {error}.")
 
-    def summary(self, folder, report):
+    def summary(self, directory, report):
         """Returns the lines that a run prints at its end."""
         exports = [
             f"  {exported['path']}  {exported['bytes'] / 2**20:.2f} MiB, differs from "
@@ -220,12 +220,12 @@ class Classification(Task):
             for name, exported in report["exports"].items()
         ]
         has_tflite = "tflite" in report["exports"]
-        model = folder / (export_name("tflite") if has_tflite else "model.keras")
+        model = directory / (export_name("tflite") if has_tflite else "model.keras")
         return [
             f"{report['evaluation_split']} accuracy: {report['accuracy']:.2%} of "
             f"{report['examples']} images ({report['seconds']:.0f} s in all)",
-            f"  {folder / 'model.keras'}",
+            f"  {directory / 'model.keras'}",
             *exports,
-            f"  {folder / 'report.json'}, metrics.csv, curves.png, tensorboard/",
+            f"  {directory / 'report.json'}, metrics.csv, curves.png, tensorboard/",
             f"Next: python examples/classify_image.py --model={model} IMAGE...",
         ]

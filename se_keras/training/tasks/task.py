@@ -17,7 +17,7 @@ class Task(abc.ABC):
 
     A run calls `open`, creates models with `create_model`, trains and evaluates them
     with the batches, losses and metrics given here, and writes the results. A task
-    does not know on how many devices it runs, nor checkpoints nor signals.
+    does not depend on strategies, checkpoints or signals.
 
     Inputs, targets and outputs are tensors, or structures of tensors such as
     dictionaries, whose first dimension is the batch. The targets of detection, for
@@ -209,7 +209,7 @@ class Task(abc.ABC):
 
     def tensorboard(
         self,
-        folder: pathlib.Path,
+        directory: pathlib.Path,
         model: keras.Model,
         training_inputs: Callable[[], tf.Tensor],
         evaluation_inputs: Callable[[], tf.Tensor],
@@ -217,19 +217,19 @@ class Task(abc.ABC):
         """Returns callbacks that write for TensorBoard, besides the logs.
 
         Args:
-            folder: Directory of TensorBoard's files.
+            directory: Directory of TensorBoard's files.
             model: The model that is evaluated.
             training_inputs: Callable that returns the first training inputs.
             evaluation_inputs: Callable that returns the first evaluation inputs.
         """
         return []
 
-    def export(self, model: keras.Model, folder: pathlib.Path) -> dict[str, dict]:
+    def export(self, model: keras.Model, directory: pathlib.Path) -> dict[str, dict]:
         """Writes `recipe.runtime.exports` of a saved model.
 
         Args:
             model: The model, from `inference_model`.
-            folder: The work directory.
+            directory: The work directory.
 
         Returns:
             The report of each export by its format.
@@ -237,27 +237,27 @@ class Task(abc.ABC):
         return {}
 
     def write_results(  # noqa: B027 (a task may have none)
-        self, folder: pathlib.Path, metrics: pathlib.Path, report: Mapping
+        self, directory: pathlib.Path, metrics: pathlib.Path, report: Mapping
     ) -> None:
         """Writes plots and other results of a finished run.
 
         Args:
-            folder: The work directory.
+            directory: The work directory.
             metrics: The CSV file with the logs of all epochs.
             report: The report of the run.
         """
 
-    def summary(self, folder: pathlib.Path, report: Mapping) -> list[str]:
+    def summary(self, directory: pathlib.Path, report: Mapping) -> list[str]:
         """Returns the lines that a run prints at its end: what it reached and wrote.
 
         Args:
-            folder: The work directory.
+            directory: The work directory.
             report: The report of the run.
         """
         name = self.monitor.removeprefix("val_")
         return [
             f"{report['evaluation_split']} {name}: {report[name]:.4g} of "
             f"{report['examples']} images ({report['seconds']:.0f} s in all)",
-            f"  {folder / 'model.keras'}",
-            f"  {folder / 'report.json'}, metrics.csv, tensorboard/",
+            f"  {directory / 'model.keras'}",
+            f"  {directory / 'report.json'}, metrics.csv, tensorboard/",
         ]
