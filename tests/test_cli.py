@@ -168,14 +168,14 @@ def test_networks_of_the_user(tmp_path):
         "export --model=my_layer --input_size=32 --format=saved_model",
     ]
     script = "import sys; from se_keras import cli\n" + "".join(
-        f"print('-----'); cli.main({[*line.split(), '--import=my_nets']})\n"
+        f"print('== next'); cli.main({[*line.split(), '--import=my_nets']})\n"
         for line in commands
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    _, listed, *infos, summary, _ = done.stdout.split("-----\n")
+    _, listed, *infos, summary, _ = done.stdout.split("== next\n")
     twins = ["my_eca_plain", "my_class", "my_layer", "my_partial", "my_function_plain"]
     assert sorted(listed.split()) == sorted([*MY_ATTENTION, *twins])
     for (name, attention), twin, info in zip(

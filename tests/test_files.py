@@ -1,13 +1,18 @@
 import contextlib
+import errno
 import json
 import os
+import threading
 
 import pytest
 
+from se_keras import files
 from se_keras.errors import UsageError
 from se_keras.files import (
     clean_up,
     expect_nothing,
+    lock,
+    locked,
     remove,
     replacing,
     size_of,
@@ -16,7 +21,7 @@ from se_keras.files import (
 
 
 def make(path, kind, text):
-    if kind == "folder":
+    if kind == "directory":
         path.mkdir()
         path = path / "inside"
     if kind:
@@ -27,7 +32,7 @@ def content(path):
     return (path / "inside" if path.is_dir() else path).read_text()
 
 
-KINDS = ["file", "folder"]
+KINDS = ["file", "directory"]
 
 
 @pytest.mark.parametrize("new", KINDS)
@@ -85,7 +90,7 @@ def test_keeps_if_the_last_step_fails(old, error, function, tmp_path, monkeypatc
 
     broken = fail if function == "replace" else fail_always
     with contextlib.suppress(error), replacing(path) as temporary:
-        make(temporary, "folder", "new")
+        make(temporary, "directory", "new")
         monkeypatch.setattr(os, function, broken)
     assert content(path) == "old"
     assert list(tmp_path.iterdir()) == [path]
@@ -93,7 +98,7 @@ def test_keeps_if_the_last_step_fails(old, error, function, tmp_path, monkeypatc
 
 @pytest.mark.parametrize("new", KINDS)
 def test_a_link_is_replaced_and_not_what_it_leads_to(new, tmp_path):
-    make(tmp_path / "real", "folder", "old")
+    make(tmp_path / "real", "directory", "old")
     path = tmp_path / "model"
     path.symlink_to(tmp_path / "real")
     with replacing(path) as temporary:
@@ -126,7 +131,7 @@ def test_without_overwriting(late, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_makes_folders(tmp_path):
+def test_makes_directories(tmp_path):
     write_json(tmp_path / "a" / "b" / "c.json", {"x": [1, None]})
     text = (tmp_path / "a" / "b" / "c.json").read_text()
     assert json.loads(text) == {"x": [1, None]}
@@ -146,22 +151,98 @@ def test_remove(kind, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("kind", "size"), [("file", 5), ("folder", 8)])
+@pytest.mark.parametrize(("kind", "size"), [("file", 5), ("directory", 8)])
 def test_size_of(kind, size, tmp_path):
     make(tmp_path / "x", kind, "bytes")
-    if kind == "folder":
-        make(tmp_path / "x" / "y", "folder", "123")
+    if kind == "directory":
+        make(tmp_path / "x" / "y", "directory", "123")
     assert size_of(tmp_path / "x") == size
 
 
 @pytest.mark.parametrize("killed", ["before the new name", "between the two names"])
 def test_what_a_killed_process_left_is_ended(killed, tmp_path):
-    make(tmp_path / ".writing-123-model", "folder", "half")
-    make(tmp_path / ".retired-123-model", "folder", "old")
+    make(tmp_path / ".writing-123-model", "directory", "half")
+    make(tmp_path / ".retired-123-model", "directory", "old")
     if killed == "before the new name":
-        make(tmp_path / "model", "folder", "new")
+        make(tmp_path / "model", "directory", "new")
     clean_up(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert content(tmp_path / "model") == (
         "new" if killed == "before the new name" else "old"
     )
+
+
+class Msvcrt:
+    """The part of Windows' `msvcrt` that locks, as its documentation describes it."""
+
+    LK_NBLCK = 2
+
+    def __init__(self):
+        self.taken = False
+
+    def locking(self, descriptor, mode, count):
+        assert (mode, count) == (self.LK_NBLCK, 1)
+        assert os.lseek(descriptor, 0, os.SEEK_CUR) == 0
+        if self.taken:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        self.taken = True
+
+
+@pytest.fixture(params=["fcntl", "msvcrt"])
+def system(request, monkeypatch):
+    """Locks of Unix, and of Windows, where directories cannot be opened either."""
+    if request.param == "msvcrt":
+        monkeypatch.setattr(files, "fcntl", None)
+        monkeypatch.setattr(files, "msvcrt", Msvcrt())
+        monkeypatch.setattr(files, "_OPENS_DIRECTORIES", False)
+    return request.param
+
+
+def test_a_lock_is_taken_once(system, tmp_path):
+    with (tmp_path / "lock").open("a") as first, (tmp_path / "lock").open("a") as other:
+        first.write("text that moves the position")
+        first.flush()
+        lock(first.fileno())
+        with pytest.raises(BlockingIOError):
+            lock(other.fileno(), wait=False)
+
+
+def test_a_lock_is_waited_for(system, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_POLL", 0.01)
+    with (tmp_path / "lock").open("a") as first, (tmp_path / "lock").open("a") as other:
+        lock(first.fileno())
+
+        def free():
+            first.close()
+            if system == "msvcrt":
+                files.msvcrt.taken = False
+
+        threading.Timer(0.1, free).start()
+        lock(other.fileno())
+        assert first.closed
+
+
+def test_a_directory_is_locked(system, tmp_path):
+    with locked(tmp_path):
+        path = tmp_path if system == "fcntl" else tmp_path / ".lock"
+        descriptor = os.open(path, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            lock(descriptor, wait=False)
+        os.close(descriptor)
+
+
+def test_a_system_without_locks(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "fcntl", None)
+    monkeypatch.setattr(files, "msvcrt", None)
+    message = r"cannot be locked \(.*no locks\)"
+    with pytest.warns(UserWarning, match=message) as caught, locked(tmp_path):
+        write_json(tmp_path / "a.json", {})
+    assert caught[0].filename == __file__
+
+
+def test_files_are_replaced_where_directories_cannot_be_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_OPENS_DIRECTORIES", False)
+    for text in ("old", "new"):
+        with replacing(tmp_path / "model") as temporary:
+            make(temporary, "directory", text)
+    assert content(tmp_path / "model") == "new"

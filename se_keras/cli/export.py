@@ -138,7 +138,7 @@ def arguments():
         "--format": {
             "dest": "formats",
             "default": "tflite",
-            "help": f"{_described(FORMATS)}; several with commas",
+            "help": f"{_described(FORMATS)}; several with commas, tflite by default",
         },
         "--output": {"default": "exported", "help": "directory for the exports"},
         "--quantization": {

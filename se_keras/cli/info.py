@@ -49,12 +49,18 @@ def _published(network) -> tuple[str, ...]:
 
 
 def _field_lines(value, indent="") -> list[str]:
-    """Returns the fields of a dataclass or dictionary, one a line; nested indented."""
+    """Returns the fields of a dataclass or dictionary, one per line.
+
+    Those of a nested one are indented, those of several are in one line each.
+    """
     lines = []
     for name, field in _fields(value).items():
         if _has_fields(field):
             lines += [f"{indent}{name}:", *_field_lines(field, f"{indent}  ")]
-        elif field not in (None, ()):
+        elif isinstance(field, tuple) and any(map(_has_fields, field)):
+            rows = (", ".join(_field_lines(item)) for item in field)
+            lines += [f"{indent}{name}:", *(f"{indent}  - {row}" for row in rows)]
+        elif field not in (None, (), ""):
             lines.append(f"{indent}{name}: {TEXTS.get(name, _text)(field)}")
     return lines
 
@@ -120,7 +126,7 @@ def _changed_arguments(layer) -> dict:
         parameter.name: config[parameter.name]
         for parameter in parameters
         if isinstance(config.get(parameter.name), str | int | float)
-        and parameter.name not in ("name", "dtype")
+        and parameter.name != "data_format"  # that of the network
         and config[parameter.name] != parameter.default
     }
 

@@ -2,8 +2,6 @@
 
 import pytest
 
-from tests.data.images import decode
-
 MY_NETS = """
 import keras
 from se_keras import layers
@@ -25,6 +23,7 @@ register(
 """
 
 
+@pytest.mark.slow
 def test_train_and_classify(command, digits, digits_dir):
     (command.folder / "my_nets.py").write_text(MY_NETS)
     run = command(
@@ -40,7 +39,6 @@ def test_train_and_classify(command, digits, digits_dir):
     assert run.returncode == 0, run.stderr
     encoded, _ = next(iter(digits.records("test").as_numpy_iterator()))
     (command.folder / "digit.png").write_bytes(encoded)
-    assert decode(encoded).ndim == 3
     flags = ("--model=run/model.keras", "--top=10", "digit.png")
     # The file of a module, too; and without it the layer is unknown.
     run = command("classify_image", "--import=my_nets.py", *flags)

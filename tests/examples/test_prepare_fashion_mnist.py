@@ -11,29 +11,29 @@ from tests.data.images import decode
 
 
 def idx(array):
-    """Returns a compressed IDX file, as its definition has it."""
+    """Returns a compressed IDX file, as its format is defined."""
     head = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
     return gzip.compress(head + array.tobytes(), mtime=0)  # tests are named by it
 
 
 @pytest.fixture
 def source(tmp_path):
-    """A folder of the four files, and what is in them."""
+    """A directory of the four files, and what is in them."""
     rng = np.random.default_rng(0)
-    folder, content = tmp_path / "source", {}
-    folder.mkdir()
+    directory, content = tmp_path / "source", {}
+    directory.mkdir()
     for name, count in (("train", 20), ("t10k", 12)):
         images = rng.integers(0, 256, (count, 28, 28), "uint8")
         labels = rng.integers(0, 10, count, "uint8")
-        (folder / f"{name}-images-idx3-ubyte.gz").write_bytes(idx(images))
-        (folder / f"{name}-labels-idx1-ubyte.gz").write_bytes(idx(labels))
+        (directory / f"{name}-images-idx3-ubyte.gz").write_bytes(idx(images))
+        (directory / f"{name}-labels-idx1-ubyte.gz").write_bytes(idx(labels))
         content[name] = {i.tobytes(): y for i, y in zip(images, labels, strict=True)}
-    return folder, content
+    return directory, content
 
 
 def test_the_data_set_is_found_by_its_name(source, example, tmp_path, capsys):
-    folder, content = source
-    flags = f"--source={folder}", f"--data_dir={tmp_path / 'tfds'}"
+    directory, content = source
+    flags = f"--source={directory}", f"--data_dir={tmp_path / 'tfds'}"
     example("prepare_fashion_mnist", *flags)
     printed = capsys.readouterr().out.splitlines()[-1]
     assert printed == f"Prepared: {tmp_path}/tfds/fashion_mnist/3.0.1"
@@ -76,14 +76,16 @@ def test_the_data_set_is_found_by_its_name(source, example, tmp_path, capsys):
         ),
     ],
 )
-def test_files_that_are_no_use(name, content, message, source, example, tmp_path):
-    folder, _ = source
-    (folder / name).unlink()
+def test_files_that_cannot_be_read(name, content, message, source, example, tmp_path):
+    directory, _ = source
+    (directory / name).unlink()
     if content is not None:
-        (folder / name).write_bytes(content)
+        (directory / name).write_bytes(content)
     with pytest.raises(SystemExit, match=f"^error: .*{message}") as failure:
         example(
-            "prepare_fashion_mnist", f"--source={folder}", f"--data_dir={tmp_path}/tfds"
+            "prepare_fashion_mnist",
+            f"--source={directory}",
+            f"--data_dir={tmp_path}/tfds",
         )
     assert name in str(failure.value)
     assert not (tmp_path / "tfds").exists()

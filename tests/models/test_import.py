@@ -110,9 +110,9 @@ main(["summary", "se_resnet20"])
 
 
 def test_without_docstrings_and_assertions(tmp_path):
-    """`python -OO` removes both; what is printed stays the same."""
-    script = SAVE_AND_LOAD + COMMANDS
-    printed = python(script, tmp_path, flags=["-OO"])
-    assert printed.startswith(SAVED_AND_LOADED)
+    """`python -OO` removes both."""
+    printed = python(SAVE_AND_LOAD + COMMANDS, tmp_path, flags=["-OO"])
+    assert printed.startswith(SAVED_AND_LOADED + "se_resnet50\nname: se_resnet50\n")
+    assert "\nreferences:\n  - " in printed
     assert "https://arxiv.org/abs/1709.01507" in printed
-    assert printed == python(script, tmp_path)
+    assert "\ntotal " in printed
