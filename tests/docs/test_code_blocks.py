@@ -1,15 +1,11 @@
 """The Python and shell blocks of the documentation run."""
 
-import os
-import pathlib
 import re
 import shlex
 import subprocess
-import sys
 
 import pytest
 
-from se_keras.models import registry
 from tests.docs import fixtures
 from tests.docs.pages import (
     all_pages,
@@ -19,12 +15,11 @@ from tests.docs.pages import (
     name_of,
     run_blocks,
 )
-from tests.helpers import ROOT, require
+from tests.helpers import require
 
 PAGES = [page for page in all_pages() if is_run(page)]
 FAST = [page for page in PAGES if fast_blocks(page)]
 SLOW = [page for page in PAGES if len(run_blocks(page)) > len(fast_blocks(page))]
-HUB_NAME = re.compile(r"timm/\w+\.\w+")
 # Installing is not what a block is tested for.
 PRELUDE = """
 set -euo pipefail
@@ -33,53 +28,22 @@ pip() { echo "not run: pip $*"; }
 CHILD_SECONDS = 900
 
 
-@pytest.fixture(scope="session")
-def caches(tmp_path_factory):
-    """The caches of this package and of the hub, for all pages."""
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
-def run(tmp_path, caches, monkeypatch):
+def run(directory, provide_weights):
     """A function that runs blocks of a page in a temporary directory."""
-    constants = pytest.importorskip("huggingface_hub.constants")
-    scripts = pathlib.Path(sys.executable).parent
-    hub = caches / "hub"
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(hub))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    for name, value in {
-        "HF_HUB_CACHE": hub,
-        "HF_HUB_OFFLINE": 1,
-        "MPLBACKEND": "Agg",
-        "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": ROOT,
-        "TF_CPP_MIN_LOG_LEVEL": 3,
-        "XDG_CACHE_HOME": caches,
-    }.items():
-        monkeypatch.setenv(name, str(value))
-    monkeypatch.chdir(tmp_path)
-    for name in ("benchmarks", "examples"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    # A network that a page registers is gone after it.
-    monkeypatch.setattr(registry, "_NETWORKS", dict(registry._NETWORKS))
 
     def run(blocks):
         namespace = {"__name__": "page"}
         for block in blocks:
-            _prepare(block, tmp_path, hub)
+            for packages in block.values("needs"):
+                for package in packages.split():
+                    require(package)
+            for name in block.values("fixture"):
+                getattr(fixtures, name)(directory)
+            provide_weights(block.code)
             RUNNERS[block.language](block, namespace)
 
     return run
-
-
-def _prepare(block, directory, hub):
-    for value in block.values("needs"):
-        for package in value.split():
-            require(package)
-    for name in block.values("fixture"):
-        getattr(fixtures, name)(directory)
-    for source in HUB_NAME.findall(block.code):
-        fixtures.hub_cache(hub, source)
 
 
 def _run_python(block, namespace):
