@@ -1,6 +1,7 @@
 """The `se-keras` command, line by line."""
 
 import dataclasses
+import os
 import pathlib
 import re
 import signal
@@ -12,6 +13,7 @@ import pytest
 
 from se_keras import SqueezeExcite, cli, create_model, list_models, weights
 from se_keras.models.registry import lookup
+from tests.helpers import require
 
 
 @pytest.fixture
@@ -373,6 +375,33 @@ def test_help_lists_what_the_tables_have(run):
         assert not {name for table in tables for name in table} - set(
             re.findall(r"\w+", output)
         )
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize(
+    ("arguments", "code", "what"),
+    [
+        ("data --dataset=digits", 1, "se_keras.data"),
+        ("data --help", 1, "se_keras.data"),
+        ("export --help", 0, ""),
+        ("info se_resnet50", 0, ""),
+        ("list", 0, ""),
+        ("summary se_resnet20", 0, ""),
+    ],
+)
+def test_under_another_backend(arguments, code, what):
+    require("jax")
+    done = subprocess.run(
+        [sys.executable, "-m", "se_keras", *arguments.split()],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stderr
+    if code:
+        *_, last = done.stderr.splitlines()
+        expected = f"error: Expected the TensorFlow backend of Keras for {what}"
+        assert last.startswith(expected)
 
 
 def test_each_command_has_a_module():

@@ -6,3 +6,7 @@ Modules here import the packages that need TensorFlow only when a subcommand run
 from se_keras.cli.command_line import COMMANDS, main
 
 __all__ = ["COMMANDS", "main"]
+
+
+def __dir__():
+    return __all__

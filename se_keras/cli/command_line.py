@@ -34,11 +34,11 @@ def main(arguments: list[str] | None = None) -> None:
         SystemExit: With exit code 1 and one line on bad input, with code 2 and the
             usage on an unknown flag.
     """
-    options = vars(_parser().parse_args(arguments))
     # For what is not loaded yet, and for TFDS: errors only.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("absl").setLevel(logging.ERROR)
     with _exit_on_closed_output(), exit_on_usage_error(), _clean_up_when_terminated():
+        options = vars(_parser().parse_args(arguments))
         import_modules(options.pop("imports"))
         COMMANDS[options.pop("command")].run(**options)
 
