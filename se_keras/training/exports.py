@@ -7,20 +7,7 @@ import keras
 import numpy as np
 
 from se_keras import export
-from se_keras.export import runtime
 from se_keras.export.formats import FORMATS
-
-
-def export_name(name: str) -> str:
-    """Returns the name of a run's export: `"model.tflite"`, `"saved_model"`."""
-    suffix = FORMATS[name].suffix
-    return f"model{suffix}" if suffix else name
-
-
-def check_exports(names: Sequence[str]) -> None:
-    """Raises a `UsageError` if a package that a format needs is not installed."""
-    for name in names:
-        runtime.require(*FORMATS[name].packages)
 
 
 def write_exports(
@@ -45,10 +32,11 @@ def write_exports(
     """
     reports = {}
     for name in names:
-        print(f"Exporting and verifying {export_name(name)} ...", flush=True)
+        file_name = FORMATS[name].file_name()
+        print(f"Exporting and verifying {file_name} ...", flush=True)
         reports[name] = getattr(export, name)(
             model,
-            directory / export_name(name),
+            directory / file_name,
             include_preprocessing=True,
             images=pixels,
             overwrite=True,

@@ -7,7 +7,7 @@ uses public parts: `strategy.run`, `strategy.reduce`, Keras's optimizers and cal
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -143,7 +143,7 @@ class Trainer:
         steps_per_epoch: int,
         epochs: int,
         progress: Progress | None = None,
-        callbacks: list[keras.callbacks.Callback] = (),
+        callbacks: Sequence[keras.callbacks.Callback] = (),
         verbose: int = 1,
     ) -> dict[str, list[float]]:
         """Trains for some epochs, each followed by an evaluation.
@@ -172,7 +172,7 @@ class Trainer:
         self._unchecked = None
         self.model.stop_training = False
         first, logs = self.progress.epoch, None
-        callbacks = keras.callbacks.CallbackList(
+        caller = keras.callbacks.CallbackList(
             list(callbacks),
             add_history=True,
             add_progbar=verbose != 0,
@@ -181,24 +181,24 @@ class Trainer:
             epochs=epochs,
             steps=steps_per_epoch,
         )
-        callbacks.on_train_begin()
+        caller.on_train_begin()
         try:
             for epoch in range(first, epochs):
-                callbacks.on_epoch_begin(epoch)
+                caller.on_epoch_begin(epoch)
                 data = training_data(epoch, self.progress.step)
-                logs = self._train_epoch(self.cluster.distribute(data), callbacks)
+                logs = self._train_epoch(self.cluster.distribute(data), caller)
                 if self.cluster.replicas > 1:
                     self._average_statistics()
                 evaluation = self.evaluate(evaluation_data)
                 del evaluation["examples"]
                 logs |= {f"val_{name}": value for name, value in evaluation.items()}
                 self.progress = Progress(epoch + 1, logs=dict(logs))
-                callbacks.on_epoch_end(epoch, logs)
+                caller.on_epoch_end(epoch, logs)
                 if self.model.stop_training:
                     break
         finally:
             # However it ended: TensorBoard has files to close.
-            callbacks.on_train_end(logs)
+            caller.on_train_end(logs)
             # Not at the start: a signal may come before it.
             self._stop_wanted = False
         return self.model.history.history
@@ -216,7 +216,8 @@ class Trainer:
         Raises:
             InterruptionError: After `request_stop`.
         """
-        totals, predictions = {}, []
+        totals: dict[str, tf.Tensor] = {}
+        predictions: list[dict[str, np.ndarray]] = []
         for batch in self.cluster.distribute(data):
             sums, predicted = self._run(self._evaluation_step, batch)
             totals = _add(totals, sums)

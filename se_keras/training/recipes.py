@@ -185,7 +185,7 @@ def make_recipe(
     config = dict(config or {})
     overrides = {k: v for k, v in overrides.items() if v is not None}
     given = config | overrides
-    name = name or config.get("recipe") or _recipe_of(given)
+    name = str(name or config.get("recipe") or _recipe_of(given))
     config.pop("recipe", None)
     require_choice("recipe", name, RECIPES)
     recipe = RECIPES[name]

@@ -109,7 +109,7 @@ def flattened(settings, prefix: str = "") -> dict[str, object]:
     if dataclasses.is_dataclass(settings):
         fields = dataclasses.fields(settings)
         settings = {field.name: getattr(settings, field.name) for field in fields}
-    flat = {}
+    flat: dict[str, object] = {}
     for name, value in settings.items():
         if dataclasses.is_dataclass(value) or isinstance(value, Mapping):
             flat |= flattened(value, f"{prefix}{name}.")

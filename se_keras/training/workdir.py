@@ -14,12 +14,15 @@ import keras
 from se_keras.errors import UsageError
 from se_keras.export.formats import FORMATS
 from se_keras.files import clean_up, lock, replacing, write_json
-from se_keras.training.exports import export_name
 from se_keras.training.recipe import Recipe
 from se_keras.training.settings import write_config
 
 # What a run writes for others to use.
-RESULTS = ("model.keras", "report.json", *map(export_name, FORMATS))
+RESULTS = (
+    "model.keras",
+    "report.json",
+    *(form.file_name() for form in FORMATS.values()),
+)
 PACKAGES = ("se-keras", "keras", "tensorflow", "tensorflow-datasets", "numpy")
 
 

@@ -1,6 +1,8 @@
 """Image classification."""
 
 import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -14,9 +16,10 @@ from se_keras.data import (
 )
 from se_keras.data.embedded import NAME as EMBEDDED
 from se_keras.errors import as_usage_errors
+from se_keras.export.formats import FORMATS
 from se_keras.models import Preprocessing, create_model
 from se_keras.models.registry import lookup
-from se_keras.training.exports import check_exports, export_name, write_exports
+from se_keras.training.exports import write_exports
 from se_keras.training.finetune import layer_rates, preprocessing_of
 from se_keras.training.losses import LOSSES, targets_of
 from se_keras.training.monitoring import AugmentedImages, GateHistograms
@@ -41,12 +44,13 @@ class Classification(Task):
 
     monitor, monitor_mode = "val_accuracy", "max"
 
-    def open(self, shard=(0, 1)):
+    def open(self, shard: tuple[int, int] = (0, 1)) -> None:
         """Opens the data set, and checks network, weights and exports."""
         recipe = self.recipe
         with as_usage_errors(ValueError):
             entry = lookup(recipe.model)
-        check_exports(recipe.runtime.exports)
+        for name in recipe.runtime.exports:
+            FORMATS[name].require()
         # Last of the checks, since it may download and prepare.
         self.source = open_source(recipe.dataset, recipe.runtime.data_dir)
         expected = preprocessing_of(
@@ -60,12 +64,12 @@ class Classification(Task):
         self._shard = shard
 
     @property
-    def num_train_examples(self):
+    def num_train_examples(self) -> int:
         """Number of training images."""
         return self.source.num_examples(self.source.train_split)
 
     @property
-    def evaluation_split(self):
+    def evaluation_split(self) -> str:
         """Name of the split that is evaluated."""
         return self.source.evaluation_split
 
@@ -77,7 +81,7 @@ class Classification(Task):
             return self.preprocessing
         return self.preprocessing.with_input(size, size, self.preprocessing.channels)
 
-    def training_batches(self, epoch, first_step=0):
+    def training_batches(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
         """Returns the augmented training images and their labels."""
         recipe = self.recipe
         return training_batches(
@@ -94,7 +98,7 @@ class Classification(Task):
             service=recipe.runtime.data_service,
         )
 
-    def evaluation_batches(self):
+    def evaluation_batches(self) -> tf.data.Dataset:
         """Returns the evaluation images, labels and weights."""
         return self._evaluation_batches(
             self.recipe.batch_size, bad_images=self.bad_images, shard=self._shard
@@ -113,21 +117,20 @@ class Classification(Task):
         """Returns a context that turns errors about bad images into `UsageError`."""
         return naming_bad_images(self.source)
 
-    def create_model(self, load_weights=True):
+    def create_model(self, load_weights: bool = True) -> keras.Model:
         """Returns the network that is trained, which returns logits."""
         recipe, size = self.recipe, self.preprocessing.size
-        if size != self.evaluation_preprocessing.size:
-            size = (None, None)
+        same_size = size == self.evaluation_preprocessing.size
         with as_usage_errors(ValueError):
             return self._create_model(
-                size,
+                size if same_size else (None, None),
                 weights=recipe.weights if load_weights else None,
                 drop_path=recipe.drop_path,
                 dtype=recipe.precision,
                 classifier_activation=None,
             )
 
-    def inference_model(self, trained):
+    def inference_model(self, trained: keras.Model) -> keras.Model:
         """Returns the network in float32, which returns probabilities."""
         model = self._create_model(self.evaluation_preprocessing.size, dtype="float32")
         model.set_weights(trained.get_weights())
@@ -143,11 +146,13 @@ class Classification(Task):
             **settings,
         )
 
-    def rate_scale(self, model):
+    def rate_scale(
+        self, model: keras.Model
+    ) -> Callable[[keras.Variable], float] | None:
         """Returns the factor of the rate of a variable, by its distance to the end."""
         return layer_rates(model, self.recipe.layer_decay)
 
-    def losses(self, targets, outputs):
+    def losses(self, targets, outputs) -> dict[str, tf.Tensor]:
         """Returns the loss of each image."""
         recipe = self.recipe
         expected = targets_of(
@@ -155,7 +160,7 @@ class Classification(Task):
         )
         return {"loss": LOSSES[recipe.loss](expected, tf.cast(outputs, tf.float32))}
 
-    def sums(self, targets, outputs, weights):
+    def sums(self, targets, outputs, weights) -> dict[str, tf.Tensor]:
         """Returns how many images are classified correctly."""
         if targets.dtype.is_floating:
             # An image of two classes counts for the larger one.
@@ -168,7 +173,7 @@ class Classification(Task):
             for name, metric in correct.items()
         }
 
-    def introduction(self):
+    def introduction(self) -> list[str]:
         """Returns the lines that a run prints before it starts."""
         recipe = self.recipe
         lines = [
@@ -184,21 +189,29 @@ class Classification(Task):
             ]
         return lines
 
-    def tensorboard(self, directory, model, training_inputs, evaluation_inputs):
+    def tensorboard(
+        self,
+        directory: pathlib.Path,
+        model: keras.Model,
+        training_inputs: Callable[[], tf.Tensor],
+        evaluation_inputs: Callable[[], tf.Tensor],
+    ) -> list[keras.callbacks.Callback]:
         """Returns callbacks that write augmented images, and histograms of gates."""
         return [
             AugmentedImages(directory, training_inputs, self.preprocessing),
             GateHistograms(directory, model, evaluation_inputs),
         ]
 
-    def export(self, model, directory):
+    def export(self, model: keras.Model, directory: pathlib.Path) -> dict[str, dict]:
         """Writes the exports, verified on evaluation images."""
         batches = self._evaluation_batches(1).take(VERIFICATION_IMAGES)
         images = np.stack([image[0] for image, _, _ in batches])
         pixels = self.preprocessing.denormalize(images)
         return write_exports(model, directory, self.recipe.runtime.exports, pixels)
 
-    def write_results(self, directory, metrics, report):
+    def write_results(
+        self, directory: pathlib.Path, metrics: pathlib.Path, report: Mapping
+    ) -> None:
         """Plots loss, accuracy and learning rate over the epochs."""
         try:
             plot_curves(
@@ -210,7 +223,7 @@ class Classification(Task):
             # A run does not fail at its end because of a plot.
             print(f"No curves.png: {error}.")
 
-    def summary(self, directory, report):
+    def summary(self, directory: pathlib.Path, report: Mapping) -> list[str]:
         """Returns the lines that a run prints at its end."""
         exports = [
             f"  {exported['path']}  {exported['bytes'] / 2**20:.2f} MiB, differs from "
@@ -220,7 +233,8 @@ class Classification(Task):
             for name, exported in report["exports"].items()
         ]
         has_tflite = "tflite" in report["exports"]
-        model = directory / (export_name("tflite") if has_tflite else "model.keras")
+        name = FORMATS["tflite"].file_name() if has_tflite else "model.keras"
+        model = directory / name
         return [
             f"{report['evaluation_split']} accuracy: {report['accuracy']:.2%} of "
             f"{report['examples']} images ({report['seconds']:.0f} s in all)",
