@@ -5,17 +5,17 @@ import numbers
 
 import keras
 
-from se_keras.layers.arguments import positive_integer, standardize_data_format
+from se_keras.layers.arguments import standardize_data_format
 from se_keras.models.attention import Attention, attention_function
 from se_keras.models.builder import NetworkBuilder
 from se_keras.models.families import FAMILIES, family_of
+from se_keras.models.head import POOLS, classify, pool
 from se_keras.models.image_model import ImageModel, image_shape
 from se_keras.models.registry import lookup
 from se_keras.models.spec import NetworkSpec
-from se_keras.models.structure import CLASSIFIER
 
 OWN_ATTENTION = "default"
-POOLINGS = (None, "avg", "max")
+POOLINGS = (None, *POOLS)
 
 
 def create_model(
@@ -118,9 +118,7 @@ def create_model(
     own = create_model(ResNetSpec(block="basic", depths=(1, 1, 1, 1)))
     ```
     """
-    network, spec = (
-        ("", model) if isinstance(model, NetworkSpec) else _named(lookup(model))
-    )
+    network, spec = _named(lookup(model)) if isinstance(model, str) else ("", model)
     family = family_of(spec)
     network = network or family.name.lower().replace(" ", "_").replace("-", "_")
     if pooling not in POOLINGS:
@@ -182,10 +180,9 @@ def create_model(
     x = levels if pyramid else list(levels.values())[-1]
     with net.part("head", stage=None):
         if include_top:
-            x = family.head(spec, net, x) if family.head else _pool("avg", x, net)
-            x = _classifier(x, net, spec.dropout, classes, classifier_activation)
+            x = classify(family, spec, net, x, classes, classifier_activation)
         elif pooling:
-            x = _pool(pooling, x, net)
+            x = pool(pooling, x, net)
 
     result = ImageModel(inputs, x, name=name or network)
     result.structure = net.structure(family, spec, levels)
@@ -275,28 +272,6 @@ def _image_size(shape, data_format):
     """Returns height, width and channels of an image shape."""
     shape = tuple(shape)
     return (*shape[1:], shape[0]) if data_format == "channels_first" else shape
-
-
-def _pool(kind: str, x, net: NetworkBuilder):
-    pools = {
-        "avg": keras.layers.GlobalAveragePooling2D,
-        "max": keras.layers.GlobalMaxPooling2D,
-    }
-    return net.apply(pools[kind], x, f"{kind}_pool", data_format=net.data_format)
-
-
-def _classifier(x, net: NetworkBuilder, dropout, classes, activation):
-    policy = keras.dtype_policies.get(net.dtype or keras.config.dtype_policy())
-    if dropout:
-        x = net.apply(keras.layers.Dropout, x, "dropout", rate=dropout)
-    return net.apply(
-        keras.layers.Dense,
-        x,
-        CLASSIFIER,
-        units=positive_integer("classes", classes),
-        activation=activation,
-        dtype=policy.variable_dtype,
-    )
 
 
 def _check_weights(weights, family, network) -> None:

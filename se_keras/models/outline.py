@@ -17,9 +17,10 @@ from se_keras.layers import BatchNormalization, PadChannels
 from se_keras.models.attention import Attention, is_function
 from se_keras.models.builder import NetworkBuilder
 from se_keras.models.families import family_of
+from se_keras.models.head import POOLS, classify
 from se_keras.models.registry import Network, networks
 from se_keras.models.spec import NetworkSpec
-from se_keras.models.structure import CLASSIFIER, Structure
+from se_keras.models.structure import Structure
 
 CLASSES = 1000
 
@@ -119,10 +120,7 @@ def outline(spec: NetworkSpec) -> Outline:
     x = _Map(*size, spec.preprocessing.channels)
     levels = family.features(spec, net, x)
     with net.part("head", None):
-        x = list(levels.values())[-1]
-        if family.head:
-            x = family.head(spec, net, x)
-        net.apply(keras.layers.Dense, x, CLASSIFIER, units=CLASSES)
+        classify(family, spec, net, list(levels.values())[-1], CLASSES)
     structure = net.structure(family, spec, levels)
     return Outline(structure, tuple(net.weights), net.settings)
 
@@ -206,6 +204,8 @@ def _output(kind, x, config) -> _Map:
     height, width, channels = x.height, x.width, x.channels
     if kind is keras.layers.Flatten:
         return _Map(1, 1, height * width * channels)
+    if kind in POOLS.values():
+        return _Map(1, 1, channels)
     if kind in (keras.layers.ZeroPadding2D, keras.layers.Cropping2D):
         sign = 1 if kind is keras.layers.ZeroPadding2D else -1
         (top, bottom), (left, right) = _pairs(

@@ -8,6 +8,7 @@ their groups. The 2 million more with SE are its 0.6, and 1.6 for scaling the ch
 """
 
 import dataclasses
+import itertools
 
 from se_keras.layers import ChannelShuffle
 from se_keras.models.builder import NetworkBuilder
@@ -45,6 +46,17 @@ class ShuffleNetSpec(NetworkSpec):
         check_integers("widths", self.widths, "depths", len(self.depths))
         check_integers("groups", self.groups)
         check_integers("stem", self.stem)
+        for before, width in itertools.pairwise((self.stem, *self.widths)):
+            # A block with a stride appends `width - before` channels to its shortcut.
+            if width <= before or any(
+                n % self.groups for n in (width - before, width // 4)
+            ):
+                raise ValueError(
+                    "Field `widths` must rise from `stem`, by multiples of `groups`, "
+                    "and a quarter of each width must be a multiple of `groups`. "
+                    f"Received: stem={self.stem}, widths={self.widths}, "
+                    f"groups={self.groups}"
+                )
 
 
 def features(spec: ShuffleNetSpec, net: NetworkBuilder, x) -> dict:

@@ -230,7 +230,7 @@ def test_rule_refuses_two_architectures():
 
 def test_gate_prototype_is_copied_to_each_place():
     gate = layers.SqueezeExcite(divisor=8)
-    model = add_squeeze_excite(create("MobileNet"), gate=gate)
+    model = add_squeeze_excite(create("MobileNet"), attention=gate)
     widths = [copy.fc1.units for copy in gates(model)]
     assert widths[:6] == [8, 8, 8, 16, 16, 32]
     assert not gate.built

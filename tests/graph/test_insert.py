@@ -8,9 +8,13 @@ from keras import ops
 
 from se_keras import layers
 from se_keras.graph import add_squeeze_excite, remove_squeeze_excite
-from se_keras.graph.gates import GATES, doubled_hard_sigmoid, doubled_sigmoid
+from se_keras.graph.attention import (
+    ATTENTION_LAYERS,
+    doubled_hard_sigmoid,
+    doubled_sigmoid,
+)
 from se_keras.layers.gate import Gate
-from se_keras.models import create_model
+from se_keras.models import ResNetSpec, create_model
 from tests.graph.tools import arguments, gates, outputs, randomize
 
 
@@ -125,14 +129,14 @@ def test_shared_layer_gets_one_gate_after_each_call():
     np.testing.assert_allclose(outputs(se_model)[0], 2 * outputs(plain)[0], rtol=1e-5)
 
 
-@pytest.mark.parametrize("gate", [*GATES, "prototype"])
+@pytest.mark.parametrize("gate", [*ATTENTION_LAYERS, "prototype"])
 def test_every_gate_starts_at_identity_and_learns(gate):
     model = chain()
     if gate == "prototype":
         gate = layers.SqueezeExcite(4, activation="swish", gate_activation="sigmoid")
     # Wide enough that some hidden units are not 0 behind their rectifier.
     ratio = 0.5 if gate in ("se", "scse") else 16
-    se_model = add_squeeze_excite(model, after=["conv1"], ratio=ratio, gate=gate)
+    se_model = add_squeeze_excite(model, after=["conv1"], ratio=ratio, attention=gate)
     np.testing.assert_allclose(outputs(se_model), outputs(model), rtol=1e-5)
 
     (gate,) = gates(se_model)
@@ -156,7 +160,7 @@ def test_every_gate_starts_at_identity_and_learns(gate):
 )
 def test_identity_start_doubles_the_gate_activation(activation, expected):
     gate = layers.SqueezeExcite(2, gate_activation=activation)
-    se_model = add_squeeze_excite(chain(), after=["conv1"], gate=gate)
+    se_model = add_squeeze_excite(chain(), after=["conv1"], attention=gate)
     assert gates(se_model)[0].gate_activation is expected
     assert gate.gate_activation is keras.activations.get(activation)
 
@@ -170,7 +174,7 @@ def test_doubled_activations():
 def test_without_identity_start_the_gate_is_what_was_asked_for():
     gate = layers.SqueezeExcite(2, gate_activation="tanh", bias_initializer="ones")
     se_model = add_squeeze_excite(
-        chain(), after=["conv1"], gate=gate, identity_start=False
+        chain(), after=["conv1"], attention=gate, identity_start=False
     )
     (copy,) = gates(se_model)
     assert copy is not gate
@@ -194,7 +198,7 @@ class OwnGate(Gate):
 )
 def test_gates_that_cannot_start_at_identity_raise(gate, message):
     with pytest.raises(ValueError, match=message):
-        add_squeeze_excite(chain(), after=["conv1"], gate=gate)
+        add_squeeze_excite(chain(), after=["conv1"], attention=gate)
 
 
 @pytest.mark.parametrize(
@@ -213,15 +217,18 @@ def test_gates_that_cannot_start_at_identity_raise(gate, message):
         ({"after": ["pool"]}, r"after 'pool' needs .* Received: float32 \(None, 8\)"),
         ({"after": ["conv1", "head"]}, r"after 'head' needs"),
         ({"after": ["conv1"], "ratio": 0}, r"Received: ratio=0"),
-        ({"after": ["conv1"], "gate": "senet"}, r"Received: gate='senet'"),
+        ({"after": ["conv1"], "attention": "senet"}, r"Received: attention='senet'"),
         (
-            {"after": ["conv1"], "gate": conv("x")},
-            r"gate layer .* Received: gate=<Conv",
+            {"after": ["conv1"], "attention": conv("x")},
+            r"`attention` must be one of .* Received: Conv2D",
         ),
-        ({"after": ["conv1"], "gate": "eca", "ratio": 8}, r"ratio=8 with gate='eca'"),
         (
-            {"after": ["conv1"], "gate": layers.SqueezeExcite(), "ratio": 8},
-            r"ratio=8 with gate=<SqueezeExcite",
+            {"after": ["conv1"], "attention": "eca", "ratio": 8},
+            r"ratio=8 with attention='eca'",
+        ),
+        (
+            {"after": ["conv1"], "attention": layers.SqueezeExcite(), "ratio": 8},
+            r"attention=SqueezeExcite\(ratio=8\)\. Received: ratio=8 with attention=Sq",
         ),
     ],
 )
@@ -288,7 +295,9 @@ def test_a_second_gate_after_a_layer_raises():
 
 
 def test_remove_needs_gates():
-    with pytest.raises(ValueError, match=r"gates to remove. Received: .* 'chain'"):
+    with pytest.raises(
+        ValueError, match=r"attention layers to remove. Received: .* 'chain'"
+    ):
         remove_squeeze_excite(chain())
     with pytest.raises(ValueError, match=r"here 'submodel'"):
         remove_squeeze_excite(nested())
@@ -353,19 +362,33 @@ def test_rule_for_our_own_networks():
     ]
 
 
-def test_rule_takes_the_last_batch_norm_of_a_block():
+def test_a_network_of_ones_own_declares_its_places():
+    spec = ResNetSpec(block="basic", depths=(1, 2), widths=(8, 8), attention=None)
+    model = create_model(spec, input_shape=(32, 32, 3))
+    expected = ["stage1_block1_bn2_se", "stage2_block1_bn2_se", "stage2_block2_bn2_se"]
+    assert names(add_squeeze_excite(model)) == expected
+
+
+def test_layers_that_only_have_the_names_of_a_network_are_not_one():
     x = y = image()
-    for name in ("block1_bn1", "block1_bn2", "block1_bn3", "block2_bn1", "block2_bn2"):
+    for name in ("block1_bn1", "block1_bn2"):
         y = keras.layers.BatchNormalization(name=f"stage1_{name}")(y)
-    assert names(add_squeeze_excite(keras.Model(x, y))) == [
-        "stage1_block1_bn3_se",
-        "stage1_block2_bn2_se",
-    ]
+    with pytest.raises(ValueError, match="with layers of none of them"):
+        add_squeeze_excite(keras.Model(x, y))
+
+
+def test_the_gate_activation():
+    model = add_squeeze_excite(
+        chain(), after="conv1", gate_activation="tanh", identity_start=False
+    )
+    assert gates(model)[0].gate_activation is keras.activations.tanh
+    with pytest.raises(ValueError, match=r"ratio.*gate_activation='tanh'"):
+        add_squeeze_excite(chain(), "conv1", "scse", gate_activation="tanh")
 
 
 def test_model_loads_where_only_se_keras_was_imported(tmp_path):
     model = add_squeeze_excite(chain(), after=["conv1"])
-    model = add_squeeze_excite(model, after=["conv2"], gate="ese")
+    model = add_squeeze_excite(model, after=["conv2"], attention="ese")
     inputs = arguments(model)
     np.save(tmp_path / "inputs.npy", inputs)
     model.save(tmp_path / "model.keras")

@@ -49,7 +49,7 @@ ARGUMENTS = [
             "data_format": "channels_first",
         },
     ),
-    (SqueezeExcite, {"channels": 5, "use_bias": False}),
+    (SqueezeExcite, {"hidden_channels": 5, "use_bias": False}),
     (
         EffectiveSqueezeExcite,
         {

@@ -68,7 +68,9 @@ def test_average_pool_counts_the_border(model):
 def test_maximum_behind_gates_that_are_negative(name):
     """Of what the windows have, and not of zeros around the map."""
     shape = (64, 64, 3)
-    model = create_model("se_bn_inception", input_shape=shape, gate="tanh", classes=3)
+    model = create_model(
+        "se_bn_inception", input_shape=shape, gate_activation="tanh", classes=3
+    )
     model = randomize(model)
     for gate in (x for x in model.layers if x.name.endswith("_se")):
         gate.fc2.kernel.assign(keras.ops.zeros_like(gate.fc2.kernel))
@@ -77,8 +79,8 @@ def test_maximum_behind_gates_that_are_negative(name):
     pool = model.get_layer(f"{name}_pool")
     before = outputs(model, x, pool.input._keras_history.operation.name)
     assert (before < 0).any()
-    margin = (0, 1) if pool.strides[0] == 2 else (1, 1)
-    padded = np.pad(before, ((0, 0), margin, margin, (0, 0)), constant_values=-np.inf)
+    padding = (0, 1) if pool.strides[0] == 2 else (1, 1)
+    padded = np.pad(before, ((0, 0), padding, padding, (0, 0)), constant_values=-np.inf)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2))
     expected = windows.max((-2, -1))[:, :: pool.strides[0], :: pool.strides[0]]
     np.testing.assert_array_equal(outputs(model, x, pool.name), expected)

@@ -167,7 +167,7 @@ def test_mixed_precision_ends_in_float32(policy, by):
         ("ese", layers.EffectiveSqueezeExcite),
         ("eca", layers.EfficientChannelAttention),
         (layers.EffectiveSqueezeExcite(), layers.EffectiveSqueezeExcite),
-        (lambda x, name: SqueezeExcite(channels=3, name=name)(x), SqueezeExcite),
+        (lambda x, name: SqueezeExcite(hidden_channels=3, name=name)(x), SqueezeExcite),
         (functools.partial(SqueezeExcite, ratio=8), SqueezeExcite),
         (None, None),
     ],
@@ -278,7 +278,9 @@ def test_constructors_take_the_arguments_of_keras_applications():
     ours = list(inspect.signature(models.SEResNet50).parameters)
     theirs = list(inspect.signature(keras.applications.ResNet50).parameters)
     assert ours[: len(theirs)] == theirs
-    more = "attention ratio squeeze gate placement stages pyramid output_stride"
+    more = (
+        "attention ratio squeeze gate_activation placement stages pyramid output_stride"
+    )
     last = ["drop_path", "data_format", "dtype"]
     assert ours[len(theirs) :] == [*more.split(), *last]
 

@@ -36,7 +36,7 @@ LARGE = {
     for name, network in inventory.networks().items()
     if sum(math.prod(slot.shape) for slot in network.slots) > 60_000_000
 }
-WITH_SE = [name for name in NETWORKS if lookup(name).squeeze_excite]
+WITH_SE = [name for name in NETWORKS if lookup(name).spec.attention]
 
 
 def each(names):

@@ -1,7 +1,6 @@
 """Networks of `keras.applications`: the same function, and SE where it belongs."""
 
 import dataclasses
-import functools
 import re
 
 import keras
@@ -95,7 +94,8 @@ def test_se_is_where_add_squeeze_excite_puts_it(name):
     expected = add_squeeze_excite(
         network(weights=None, **shape), identity_start=False, name="network"
     )
-    names = keras_applications._stable_names(expected)
+    spec = registry.lookup(name).spec
+    names = keras_applications.layer_names(spec, expected)
     model = create_model(f"se_{name}", **shape)
     ours = {x.name: x for x in model.layers}
     gates = {x.name for x in model.layers if isinstance(x, SqueezeExcite)}
@@ -117,10 +117,26 @@ def test_names_do_not_depend_on_the_session():
     spec = registry.lookup("inception_v3").spec
     for _ in range(2):
         network = spec.network(weights=None, include_top=False)
-        names = set(keras_applications._stable_names(network).values())
+        names = set(keras_applications.layer_names(spec, network).values())
         assert len(names) == len(network.layers)
-        assert {"conv2d", "conv2d_1", "conv2d_93", "mixed9_0"} < names
-        assert "conv2d_94" not in names
+        assert {"inception_conv2d_0", "inception_conv2d_93", "mixed9"} < names
+        assert "inception_conv2d_94" not in names
+
+
+@pytest.mark.parametrize(
+    "name", ["mobilenet", pytest.param("inception_v3", marks=pytest.mark.slow)]
+)
+def test_behind_a_layer_that_keras_named(name):
+    """Keras numbers the names of its Inceptions as it does this layer's."""
+    x = keras.layers.Conv2D(3, 2)(keras.Input((160, 160, 3)))
+    create_model(f"se_{name}", input_tensor=x, classes=3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters(name):
+    network = registry.lookup(name).spec.network(weights=None)
+    parameters = sum(weight.size for weight in map(to_numpy, network.trainable_weights))
+    assert registry.lookup(name).spec.parameters == parameters
 
 
 @pytest.mark.parametrize(
@@ -147,29 +163,34 @@ def test_dropout_is_that_of_keras():
 def test_preprocessing_is_that_of_keras(name):
     module = getattr(keras.applications, name)
     x = np.random.default_rng(0).uniform(0, 255, (2, 3, 4, 3)).astype("float32")
-    record = registry.lookup(name).preprocessing
+    preprocessing = registry.lookup(name).preprocessing
     expected = module.preprocess_input(x.copy(), data_format="channels_last")
-    np.testing.assert_allclose(record.normalize(x), expected, rtol=0, atol=2e-6)
-    assert record.size == ((224, 224) if name == "mobilenet" else (299, 299))
+    np.testing.assert_allclose(preprocessing.normalize(x), expected, rtol=0, atol=2e-6)
+    assert preprocessing.size == ((224, 224) if name == "mobilenet" else (299, 299))
 
 
 @pytest.fixture
 def imagenet(monkeypatch):
-    """Puts weights of our own in place of those that Keras downloads."""
-    entry, models = registry.lookup("mobilenet"), []
+    """Uses weights of our own instead of those that Keras downloads."""
+    models = []
 
     def network(weights):
         assert weights == "imagenet"
         models.append(applied("mobilenet", classes=1000))
         return models[-1]
 
-    load = functools.partial(
-        keras_applications.load_imagenet,
-        dataclasses.replace(entry.spec, network=network),
-    )
-    for name in ("mobilenet", "se_mobilenet"):
-        monkeypatch.setitem(registry.lookup(name).pretrained, "imagenet", load)
+    load_from(network, monkeypatch)
     return models
+
+
+def load_from(network, monkeypatch):
+    """Makes `weights="imagenet"` call `network` for Keras's network."""
+
+    def load(spec, model):
+        spec = dataclasses.replace(spec, network=network)
+        keras_applications.load_imagenet(spec, model)
+
+    monkeypatch.setitem(keras_applications.FAMILY.pretrained, "imagenet", load)
 
 
 def test_imagenet(imagenet):
@@ -246,12 +267,7 @@ def test_imagenet_without_network(monkeypatch, tmp_path):
             "weights.h5", "http://localhost:9/a/weights.h5", cache_dir=tmp_path
         )
 
-    entry = registry.lookup("mobilenet")
-    load = functools.partial(
-        keras_applications.load_imagenet,
-        dataclasses.replace(entry.spec, network=network),
-    )
-    monkeypatch.setitem(entry.pretrained, "imagenet", load)
+    load_from(network, monkeypatch)
     with pytest.raises(
         UsageError,
         match=r"refused\).*Download http://localhost:9/a/weights\.h5 .*"

@@ -5,18 +5,20 @@ import dataclasses
 import keras
 import pytest
 
-from se_keras.layers import SqueezeExcite
-from se_keras.models.attention import Attention
-from se_keras.models.blocks import Blocks
-from se_keras.models.preact_resnet import SPECS, features
+from se_keras import create_model
+from se_keras.models.registry import lookup
 
 
 def build(name, depths=(2, 1, 1), placement="standard"):
     """Returns a network with fewer blocks."""
-    spec = dataclasses.replace(SPECS[name], depths=depths)
-    image = keras.Input((16, 16, 3))
-    attention = Attention(lambda x, name: SqueezeExcite(name=name)(x), placement)
-    return keras.Model(image, features(spec, Blocks("channels_last"), image, attention))
+    spec = dataclasses.replace(lookup(name).spec, depths=depths)
+    return create_model(
+        spec,
+        include_top=False,
+        pyramid=True,
+        input_shape=(16, 16, 3),
+        placement=placement,
+    )
 
 
 def names(model, prefix):
@@ -32,18 +34,18 @@ BASIC = BOTTLENECK - {"preact3_bn", "preact3_relu", "conv3"}
 
 
 @pytest.mark.parametrize(
-    ("name", "layers"), [("ResNet164", BOTTLENECK), ("WRN_16_8", BASIC)]
+    ("name", "layers"), [("se_resnet164", BOTTLENECK), ("se_wrn_16_8", BASIC)]
 )
 def test_layers_of_a_block(name, layers):
     model = build(name)
     assert names(model, "stage1_block2_") == layers
-    # Conv2 of these has stride 2 or a margin, as the block has.
-    strided = {"conv1_pad"} if name == "WRN_16_8" else set()
+    # Conv2 of these has stride 2 or a padding, as the block has.
+    strided = {"conv1_pad"} if name == "se_wrn_16_8" else set()
     for block, pad in (("stage1_block1_", set()), ("stage2_block1_", strided)):
         assert names(model, block) == {*layers, *pad, "shortcut_conv"}
 
 
-@pytest.mark.parametrize(("name", "last"), [("ResNet164", 3), ("WRN_16_8", 2)])
+@pytest.mark.parametrize(("name", "last"), [("se_resnet164", 3), ("se_wrn_16_8", 2)])
 def test_wiring(name, last):
     model = build(name)
 
@@ -80,7 +82,7 @@ def test_wiring(name, last):
     ],
 )
 def test_placement(placement, before, after):
-    model = build("ResNet164", placement=placement)
+    model = build("se_resnet164", placement=placement)
     gate = model.get_layer("stage1_block2_se")
     assert gate.input is model.get_layer(before).output
     if after:
@@ -90,7 +92,7 @@ def test_placement(placement, before, after):
 
 def test_rows_of_the_table():
     """He et al. 2016: 9n + 2 layers; Zagoruyko and Komodakis: 6n + 4, width 16k."""
-    deep, wide = SPECS["ResNet164"], SPECS["WRN_16_8"]
+    deep, wide = (lookup(name).spec for name in ("se_resnet164", "se_wrn_16_8"))
     assert 9 * deep.depths[0] + 2 == 164
     assert deep.widths == (16, 32, 64)
     assert 6 * wide.depths[0] + 4 == 16

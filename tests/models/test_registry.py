@@ -1,10 +1,10 @@
+import dataclasses
 import re
 
 import pytest
 
 from se_keras import create_model, list_models
 from se_keras.models import registry
-from se_keras.models.preprocessing import IMAGENET
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,12 @@ def test_every_network_has_a_twin():
         assert twins[twin] == name
         entry, other = registry.lookup(name), registry.lookup(twin)
         assert entry.name == name
-        assert (entry.squeeze_excite is None) != (other.squeeze_excite is None)
-        assert (entry.features, entry.spec) == (other.features, other.spec)
+        assert (entry.spec.attention is None) != (other.spec.attention is None)
+        assert dataclasses.replace(entry.spec, attention=None) == dataclasses.replace(
+            other.spec, attention=None
+        )
         if name.startswith("se_"):
-            assert entry.squeeze_excite
+            assert entry.spec.attention
             assert twin == name.removeprefix("se_")
 
 
@@ -55,12 +57,3 @@ def test_unknown_model_that_nothing_is_near_to(name):
     with pytest.raises(ValueError, match=re.escape(f"Received: {name!r}")) as error:
         create_model(name)
     assert "Did you mean" not in str(error.value)
-
-
-def test_a_name_is_registered_once():
-    before = list_models()
-    with pytest.raises(ValueError, match="'resnet50' is registered already"):
-        registry.register(
-            "ResNet50", None, None, preprocessing=IMAGENET, squeeze_excite=None
-        )
-    assert list_models() == before

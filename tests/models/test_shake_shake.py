@@ -6,10 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from se_keras import create_model
 from se_keras.layers import ShakeShake, SqueezeExcite
-from se_keras.models.attention import Attention
-from se_keras.models.blocks import Blocks
-from se_keras.models.shake_shake import SPECS, features
+from se_keras.models.registry import lookup
 from tests.helpers import relative_error, to_numpy
 from tests.models.tools import images
 
@@ -18,10 +17,17 @@ SHAKE, EVEN = "shake_shake_26_2x96d", "shake_even_29_2x4x64d"
 
 def build(name, placement="standard", **fields):
     """Returns a network with fewer and narrower blocks."""
-    spec = dataclasses.replace(SPECS[name][1], depths=(2, 1, 1), width=8, **fields)
-    image = keras.Input((16, 16, 3))
-    attention = Attention(lambda x, name: SqueezeExcite(4, name=name)(x), placement)
-    return keras.Model(image, features(spec, Blocks("channels_last"), image, attention))
+    spec = dataclasses.replace(
+        lookup(name).spec, depths=(2, 1, 1), width=8, attention=SqueezeExcite, **fields
+    )
+    return create_model(
+        spec,
+        include_top=False,
+        pyramid=True,
+        input_shape=(16, 16, 3),
+        ratio=4,
+        placement=placement,
+    )
 
 
 @pytest.mark.parametrize(("name", "last"), [(SHAKE, "bn2"), (EVEN, "bn3")])
@@ -110,6 +116,6 @@ def test_inside_each_branch_has_a_gate(name):
 
 def test_rows_of_the_table():
     """Gastaldi: depth 6n + 2 with two 3x3, and 9n + 2 with a bottleneck."""
-    shake, even = SPECS[SHAKE][1], SPECS[EVEN][1]
+    shake, even = lookup(SHAKE).spec, lookup(EVEN).spec
     assert (6 * shake.depths[0] + 2, shake.width) == (26, 96)
     assert (9 * even.depths[0] + 2, even.groups, even.width) == (29, 4, 64)

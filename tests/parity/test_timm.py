@@ -5,12 +5,11 @@ import os
 import keras
 import numpy as np
 import pytest
+from se_keras.weights.fit import adapt_input_channels
 
 from se_keras import create_model, weights
 from se_keras.models.registry import lookup
 from se_keras.weights import inventory
-from se_keras.weights.fit import adapt_input_channels
-from se_keras.weights.keys import TimmKeys
 from se_keras.weights.names import from_timm_name
 from tests.helpers import run_large
 from tests.parity import timm_networks
@@ -21,6 +20,7 @@ from tests.parity.timm_networks import (
     parameters,
     relative,
 )
+from tests.weights.tools import timm_keys
 
 pytestmark = pytest.mark.parity
 
@@ -127,10 +127,10 @@ def test_keys_and_shapes_of_every_network(timm):
             continue
         with torch.device("meta"):
             state = timm.create_model(timm_name).state_dict()
-        keys = TimmKeys(legacy=timm_name.startswith("legacy_"))
+        keys = timm_keys(name)
+        modules = keys.modules(network.structure)
         ours = {
-            keys.key(slot, network.layers): keys.file_shape(slot)
-            for slot in network.slots
+            keys.key(slot, modules): keys.file_shape(slot) for slot in network.slots
         }
         theirs = {
             key: tuple(tensor.shape)

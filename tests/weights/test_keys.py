@@ -4,6 +4,7 @@ import pytest
 from se_keras.models.registry import lookup
 from se_keras.weights import inventory
 from se_keras.weights.keys import KerasKeys, TimmKeys
+from tests.weights.tools import timm_keys
 
 # Written down from timm's networks: our variable, and timm's key.
 KEYS = {
@@ -52,11 +53,12 @@ KEYS = {
 @pytest.mark.parametrize("name", KEYS)
 def test_keys_of_timm(name):
     network = inventory.of_network(lookup(name))
-    keys = TimmKeys(legacy=name.endswith("_caffe"))
+    keys = timm_keys(name)
+    modules = keys.modules(network.structure)
     slots = {slot.path: slot for slot in network.slots}
     for path, key in KEYS[name].items():
-        assert keys.key(slots[path], network.layers) == key
-    everything = [keys.key(slot, network.layers) for slot in network.slots]
+        assert keys.key(slots[path], modules) == key
+    everything = [keys.key(slot, modules) for slot in network.slots]
     assert len(set(everything)) == len(everything)
     assert None not in everything
 
@@ -74,7 +76,7 @@ def test_keys_of_timm(name):
 def test_layout_of_timm(path, file_shape, shape):
     layer, _, name = path.rpartition("/")
     slot = inventory.Slot(layer, name, 0, shape)
-    keys = TimmKeys()
+    keys = timm_keys("se_resnet50")
     assert keys.keras_shape(file_shape, slot) == shape
     assert keys.file_shape(slot) == file_shape[: len(shape)]
     array = np.random.default_rng(0).normal(size=file_shape)
@@ -83,10 +85,26 @@ def test_layout_of_timm(path, file_shape, shape):
 
 
 def test_a_layer_that_timm_does_not_have():
-    slot = inventory.Slot("stage1_block1_se", "kernel", 0, (3, 1, 1))
-    assert TimmKeys().key(slot, ()) is None
+    keys = timm_keys("se_resnet50")
+    modules = keys.modules(inventory.of_network(lookup("se_resnet50")).structure)
+    for layer in ("stage1_block1_se", "stage1_block1_se/channel/fc1", "dense"):
+        slot = inventory.Slot(layer, "kernel", 0, (3, 1, 1))
+        assert keys.key(slot, modules) is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "legacy"),
+    [
+        (("layer0.conv1.weight", "layer1.0.conv1.weight"), True),
+        (("conv1.weight", "layer1.0.conv1.weight"), False),
+        (("something",), False),
+        ((), False),
+    ],
+)
+def test_the_format_of_a_file(keys, legacy):
+    assert TimmKeys.of(keys).format.traits["caffe_pool"] == legacy
 
 
 def test_keys_of_keras_count_the_weights_of_a_layer():
     slot = inventory.Slot("stage1_block1_bn1", "moving_mean", 2, (64,))
-    assert KerasKeys().key(slot, ()) == "stage1_block1_bn1/2"
+    assert KerasKeys().key(slot, {}) == "stage1_block1_bn1/2"

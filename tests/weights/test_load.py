@@ -11,14 +11,14 @@ from safetensors.numpy import save_file
 
 from se_keras import create_model, weights
 from se_keras.models import Preprocessing
+from se_keras.models.input_channels import adapt_input_channels
 from se_keras.weights import inventory
-from se_keras.weights.fit import adapt_input_channels
-from se_keras.weights.keys import TimmKeys
 from tests.weights.tools import (
     CLASSES,
     assert_same,
     randomized,
     small,
+    timm_keys,
     timm_state,
     timm_zeros,
     values,
@@ -57,9 +57,10 @@ def saved_zeros(state, path):
 def expected_values(model, state):
     """Returns the weights by path that a state dict gives a model, the long way."""
     network = inventory.of_model(model)
-    keys, result = TimmKeys(), {}
+    keys, result = timm_keys(), {}
+    modules = keys.modules(network.structure)
     for slot in network.slots:
-        array = state[keys.key(slot, network.layers)].astype("float32")
+        array = state[keys.key(slot, modules)].astype("float32")
         if array.ndim == 4 and len(slot.shape) == 2:
             array = array[:, :, 0, 0]
         if array.ndim > 1:
@@ -293,7 +294,7 @@ class TestFineTuning:
         assert "stem_conv/kernel: 3 input channels in the file" in caplog.text
         assert model.preprocessing.channels == channels
 
-    def test_a_grey_image_gives_what_the_same_image_in_color_did(self):
+    def test_a_gray_image_gives_what_the_same_image_in_color_did(self):
         kernel = np.random.default_rng(0).normal(size=(3, 3, 3, 4)).astype("float32")
         for channels in (1, 6):
             adapted = adapt_input_channels(kernel, channels)
@@ -469,7 +470,7 @@ class TestLayersOfOthers:
         report = weights.load(adapted, source)
         (note,) = report.skipped
         assert note.names == ("adapt/kernel", "adapt/bias")
-        assert "in front of the network" in caplog.text
+        assert "before the network" in caplog.text
         kept = {name: before[name] for name in note.names}
         assert_same(values(adapted), {**kept, **values(plain)})
 

@@ -64,17 +64,24 @@ def timm_state(name="se_resnet20", classes=CLASSES, dtype="float32"):
     }
 
 
+def timm_keys(name="se_resnet20"):
+    """Returns how the state dict of timm's network names its weights."""
+    legacy, current = lookup(name).family.state_dicts
+    return TimmKeys(legacy if name.endswith("_caffe") else current)
+
+
 def timm_zeros(name, classes=CLASSES, dtype="float32"):
     """Returns the same in no time, for tests that look at keys and shapes."""
     network = inventory.of_network(lookup(name))
-    keys, state = TimmKeys(network.traits.caffe_pool), {}
+    keys, state = timm_keys(name), {}
+    modules = keys.modules(network.structure)
     for slot in network.slots:
         shape = keys.file_shape(slot)
         if slot.layer == CLASSIFIER:
             shape = (classes, *shape[1:])
         elif len(shape) == 2:
             shape = (*shape, 1, 1)  # the gates are 1x1 convolutions there
-        key = keys.key(slot, network.layers)
+        key = keys.key(slot, modules)
         state[key] = np.zeros(shape, dtype)
         if key.endswith("running_var"):
             counter = key.replace("running_var", "num_batches_tracked")
