@@ -114,10 +114,9 @@ def fit(network, group):
     import keras
     import tensorflow as tf
 
-    from se_keras.models import blocks
-
-    blocks.BatchNormalization = keras.layers.BatchNormalization
-    model = _keras_network(network, group)
+    model = keras.models.clone_model(
+        _keras_network(network, group), clone_function=_with_keras_batch_norm
+    )
     model.compile(
         keras.optimizers.SGD(RATE, momentum=MOMENTUM, weight_decay=DECAY),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -176,6 +175,18 @@ def _keras_network(network, group):
         classes=group.classes,
         classifier_activation=None,
     )
+
+
+def _with_keras_batch_norm(layer):
+    """Returns a copy of a layer; of batch norm Keras's own."""
+    import keras
+
+    from se_keras.layers import BatchNormalization
+
+    kind = type(layer)
+    if kind is BatchNormalization:
+        kind = keras.layers.BatchNormalization
+    return kind.from_config(layer.get_config())
 
 
 def _torch_steps(network, group, wrap):
