@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from se_keras import create_model
+from se_keras import add_squeeze_excite, create_model, fold
 from se_keras import layers as gates
 from se_keras.analysis import complexity
 from tests.helpers import to_numpy
@@ -354,13 +354,13 @@ def test_shapes_that_do_not_fit_are_refused(shape):
 TABLE = """\
 tiny, input 8x8x3
 
-part           output  parameters  of gates  multiply-adds  of gates
---------------------------------------------------------------------
-stem           4x4x16         464         0          6,912         0
-stage1_block1  4x4x16          82        82             64        64
-predictions    2               34         0             32         0
---------------------------------------------------------------------
-total                         580        82          7,008        64
+part         output  parameters  of gates  multiply-adds  of gates
+------------------------------------------------------------------
+stem_conv    4x4x16         464         0          6,912         0
+gate         16              82        82             64        64
+predictions  2               34         0             32         0
+------------------------------------------------------------------
+total                       580        82          7,008        64
 
 Gates: 82 of 580 parameters (14.1%)
 Gates: 64 of 7,008 multiply-adds (0.913%)"""
@@ -375,7 +375,7 @@ def test_the_table_as_text():
             ),
             layers.BatchNormalization(name="stem_bn"),
             layers.ReLU(name="stem_relu"),
-            gates.SqueezeExcite(ratio=8, name="stage1_block1_se"),
+            gates.SqueezeExcite(ratio=8, name="gate"),
             layers.GlobalAveragePooling2D(name="pool"),
             layers.Dense(2, name="predictions"),
         ],
@@ -384,29 +384,57 @@ def test_the_table_as_text():
     assert complexity(model).table() == TABLE
 
 
+def parts(model):
+    """Returns the parts that cost something."""
+    cost = complexity(model)
+    return [
+        part
+        for part, rows in cost.parts.items()
+        if any(row.parameters or row.multiply_adds for row in rows)
+    ]
+
+
+def test_parts_are_those_that_the_network_declares():
+    model = create_model("se_resnet18", input_shape=(64, 64, 3))
+    blocks = [f"stage{stage}_block{block}" for stage in range(1, 5) for block in (1, 2)]
+    assert parts(model) == ["stem", *blocks, "predictions"]
+    assert parts(create_model("vgg16", input_shape=(64, 64, 3)))[-3:] == [
+        "fc1",
+        "fc2",
+        "predictions",
+    ]
+
+
+@pytest.mark.parametrize("change", [fold, lambda m: add_squeeze_excite(m)])
+def test_parts_after_a_change_of_the_graph(change):
+    model = create_model("resnet20", input_shape=(32, 32, 3))
+    assert parts(change(model)) == parts(model)
+
+
+def test_parts_of_models_inside_a_model():
+    base = create_model("resnet20", input_shape=(32, 32, 3), include_top=False)
+    model = keras.Sequential([base, layers.Flatten(), layers.Dense(3, name="own")])
+    assert parts(model)[0] == "resnet20/stem"
+    assert parts(model)[-2:] == ["resnet20/stage3_block3", "own"]
+
+
 @pytest.mark.parametrize(
-    ("name", "part"),
+    ("name", "blocks", "first", "last"),
     [
-        ("stem_conv1", "stem"),
-        ("stage3_block12_conv1", "stage3_block12"),
-        ("conv2_block1_1_conv", "conv2_block1"),
-        ("block1a_dwconv", "block1a"),
-        ("block_13_expand", "block_13"),
-        ("net_stage_0_block_1_pointwise_conv", "net_stage_0_block_1"),
-        ("inner/stage1_block1_se", "inner/stage1_block1"),
-        ("mixed7", "mixed7"),
-        ("inception_3c_3x3_conv", "inception_3c"),
-        ("stage2_conv1", "stage2"),
-        ("conv_dw_1_bn", "conv_dw_1"),
-        ("predictions", "predictions"),
+        # The first convolution, 16 blocks, the classifier.
+        ("ResNet50", 18, "conv1_conv", "predictions"),
+        ("ResNet50V2", 18, "conv1_conv", "predictions"),
+        # 5 convolutions, 11 modules, the classifier.
+        ("InceptionV3", 17, "conv2d", "predictions"),
+        ("VGG16", 16, "block1_conv1", "predictions"),
     ],
 )
-def test_parts_are_blocks(name, part):
-    inputs = keras.Input((4,))
-    *outer, own = name.split("/")
-    model = functional(layers.Dense(3, name=own), (4,))
-    if outer:
-        model.name = outer[0]
-        model = keras.Model(inputs, model(inputs))
-    table = complexity(model).table()
-    assert table.splitlines()[4].split()[0] == part
+def test_parts_of_a_network_that_declares_none(name, blocks, first, last):
+    model = getattr(keras.applications, name)(weights=None)
+    found = parts(model)
+    assert len(found) == blocks
+    assert found[0].startswith(first)
+    assert found[-1] == last
+    totals = [complexity(model)]
+    rows = [row for rows in totals[0].parts.values() for row in rows]
+    assert sum(row.parameters for row in rows) == totals[0].parameters
