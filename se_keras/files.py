@@ -2,23 +2,16 @@
 
 import contextlib
 import errno
+import importlib
 import json
 import os
 import pathlib
 import shutil
 import time
 import warnings
+from typing import Any
 
 from se_keras.errors import UsageError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-try:
-    import msvcrt
-except ImportError:  # not Windows
-    msvcrt = None
 
 __all__ = [
     "abandon",
@@ -34,6 +27,17 @@ __all__ = [
     "write_json",
 ]
 
+
+def _module(name: str) -> Any:
+    """Returns a module of Python, or `None` where the system does not have it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+fcntl = _module("fcntl")  # not on Windows
+msvcrt = _module("msvcrt")  # only on Windows
 # On Windows a directory cannot be opened.
 _OPENS_DIRECTORIES = hasattr(os, "O_DIRECTORY")
 # How often a lock is asked for where one cannot wait for it, in seconds.

@@ -115,8 +115,14 @@ def _images(network, data_dir, count, input_size, normalized, name, split):
     from se_keras.data import naming_bad_images, open_source, some_pixels
     from se_keras.models.image_model import image_shape
 
+    shape = image_shape(network)
+    if shape is None:
+        raise UsageError(
+            "Expected a model with one batch of images as its input, with "
+            f"--calibration or --images. Received: inputs {network.input_shape}"
+        )
     source = open_source(name, data_dir)
-    height, width, channels = image_shape(network)
+    height, width, channels = shape
     size = (input_size or height, input_size or width)
     preprocessing = network.preprocessing.with_input(*size, channels)
     with naming_bad_images(source):

@@ -1,6 +1,7 @@
 """The argument that names a model: a file, or the name of a network."""
 
 import pathlib
+from typing import Any
 
 from se_keras.errors import UsageError
 
@@ -12,7 +13,7 @@ def is_file(model: str) -> bool:
     return model.endswith(".keras")
 
 
-def load(path: str):
+def load(path: str) -> Any:
     """Returns the model in a `.keras` file.
 
     Args:

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import importlib.machinery
 import importlib.util
 import os
 import pathlib
@@ -80,11 +81,13 @@ def _file_loader(file):
     def load():
         if path.stem in sys.modules:
             return
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        loader = importlib.machinery.SourceFileLoader(path.stem, str(path))
+        spec = importlib.machinery.ModuleSpec(path.stem, loader, origin=str(path))
+        spec.has_location = True
         module = importlib.util.module_from_spec(spec)
         sys.modules[path.stem] = module
         try:
-            spec.loader.exec_module(module)
+            loader.exec_module(module)
         except BaseException:
             del sys.modules[path.stem]
             raise
