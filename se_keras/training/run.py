@@ -1,7 +1,7 @@
 """A training run: a recipe in, a directory with a trained and exported model out.
 
-The functions are in the order in which a run goes through them. To change what a run
-does, copy this file; everything that it calls is public.
+The functions are in the order in which a run calls them. To change what a run does,
+copy this file.
 """
 
 import contextlib
@@ -12,11 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from se_keras.errors import (
-    AbandonedError,
-    InterruptionError,
-    UsageError,
-)
+from se_keras.errors import AbandonedError, InterruptionError, UsageError
 from se_keras.files import replacing, write_json
 from se_keras.training.checkpoints import CheckpointRun, Checkpoints, storage_errors
 from se_keras.training.cluster import Cluster
@@ -74,9 +70,9 @@ def _train(recipe, cluster):
     started = time.monotonic()
 
     # Check all input before anything long starts.
+    task = task_class(recipe.task)(recipe)
     cluster.check_batch_size(recipe.batch_size, recipe.gradient_accumulation)
     workdir = WorkDir(_workdir_path(recipe), recipe) if cluster.is_chief else None
-    task = task_class(recipe.task)(recipe)
     with cluster.chief_first():  # which may have to prepare the data
         task.open(cluster.shard)
     steps_per_epoch = _steps_per_epoch(task)
@@ -142,19 +138,19 @@ def _make_trainer(task: Task, cluster: Cluster, steps_per_epoch: int) -> Trainer
     with cluster.scope():
         model = task.create_model()
         average = task.create_model(load_weights=False) if recipe.ema else None
-        for each in filter(None, (model, average)):
-            _synchronize(each, recipe.sync_batch_norm)
+        if recipe.sync_batch_norm:
+            _synchronize(model, average)
         optimizer = make_optimizer(recipe, steps_per_epoch, task.rate_scale(model))
         # For the callbacks, which read `model.optimizer`.
         model.compile(optimizer=optimizer)
     return Trainer(model, optimizer, task, cluster, average)
 
 
-def _synchronize(model, synchronized):
-    """Sets whether batch normalization computes its moments over all replicas."""
-    for layer in model.layers:
+def _synchronize(*models):
+    """Makes batch normalization compute its moments over all replicas."""
+    for layer in (layer for model in filter(None, models) for layer in model.layers):
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = synchronized
+            layer.synchronized = True
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import pytest
 
 from se_keras import training
 from se_keras.errors import UsageError
+from se_keras.export.formats import Format
 from se_keras.training import Runtime, make_recipe, read_config
 from se_keras.training.workdir import WorkDir
 
@@ -79,3 +80,24 @@ def test_finished_run_with_other_exports_and_with_another_recipe(recipe):
     assert make_recipe(config=read_config(workdir / "recipe.yaml")) == recipe
     with pytest.raises(UsageError, match="other settings: seed: 0 there, 1 here"):
         training.train(recipe.replace(seed=1))
+
+
+def test_missing_package_of_an_export_is_found_before_training(recipe, monkeypatch):
+    def missing(form):
+        raise UsageError(f"Expected the packages of {form.name}")
+
+    monkeypatch.setattr(Format, "require", missing)
+    with pytest.raises(UsageError, match="Expected the packages of onnx"):
+        training.train(recipe.replace(exports=("onnx",)))
+    assert not pathlib.Path(recipe.runtime.workdir).exists()
+
+
+@pytest.mark.slow
+def test_every_format_of_the_table_can_be_asked_for(recipe):
+    for package in ("onnx", "onnxruntime", "openvino", "tf2onnx"):
+        pytest.importorskip(package)
+    names = ("onnx", "openvino")
+    report = training.train(recipe.replace(epochs=1, exports=names))
+    workdir = pathlib.Path(recipe.runtime.workdir)
+    assert {path.name for path in workdir.iterdir()} >= {"model.onnx", "openvino"}
+    assert [report["exports"][name]["top1_agreement"] for name in names] == [1, 1]

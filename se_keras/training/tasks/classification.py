@@ -37,24 +37,33 @@ class Classification(Task):
     mixed; outputs are logits `(batch, classes)`. The metrics are `accuracy` and, where
     there are more than 5 classes, `top5_accuracy`.
 
+    Args:
+        recipe: Settings of the run.
+
     Attributes:
         source: The data set, after `open`.
         preprocessing: What the model expects in training, after `open`.
+
+    Raises:
+        UsageError: If there is no such network, or a package for an export is missing.
     """
 
     monitor, monitor_mode = "val_accuracy", "max"
 
-    def open(self, shard: tuple[int, int] = (0, 1)) -> None:
-        """Opens the data set, and checks network, weights and exports."""
-        recipe = self.recipe
+    def __init__(self, recipe):
+        super().__init__(recipe)
         with as_usage_errors(ValueError):
-            entry = lookup(recipe.model)
+            self._network = lookup(recipe.model)
         for name in recipe.runtime.exports:
             FORMATS[name].require()
-        # Last of the checks, since it may download and prepare.
+
+    def open(self, shard: tuple[int, int] = (0, 1)) -> None:
+        """Opens the data set, which decides what the network expects."""
+        recipe = self.recipe
         self.source = open_source(recipe.dataset, recipe.runtime.data_dir)
+        channels = self.source.image_shape[2]
         expected = preprocessing_of(
-            entry, recipe.weights, recipe.image_size, self.source.image_shape[2]
+            self._network, recipe.weights, recipe.image_size, channels
         )
         own = {"crop": recipe.evaluation_crop, "interpolation": recipe.interpolation}
         self.preprocessing = dataclasses.replace(

@@ -24,7 +24,7 @@ class Task(abc.ABC):
     example, are `{"boxes": (batch, boxes, 4), "classes": (batch, boxes)}`, padded.
 
     Args:
-        recipe: Settings of the run.
+        recipe: Settings of the run. A task checks here what it can check without data.
 
     Attributes:
         recipe: Settings of the run.
@@ -60,13 +60,13 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def open(self, shard: tuple[int, int] = (0, 1)) -> None:
-        """Opens the data set, which may have to be prepared, and checks the recipe.
+        """Opens the data set, which may have to be prepared.
 
         Args:
             shard: Index of this worker and number of workers, for the batches.
 
         Raises:
-            UsageError: On bad input; nothing long may start before.
+            UsageError: On bad input.
         """
 
     @property
