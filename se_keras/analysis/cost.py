@@ -19,7 +19,7 @@ class LayerCost:
     """One call of one layer.
 
     Attributes:
-        name: Name of the layer; behind those of the nested models that it is in,
+        name: Name of the layer, after those of the nested models that it is in:
             `"backbone/conv1"`.
         class_name: Name of its class.
         output_shape: Shape of its first output, without the batch.
@@ -97,7 +97,7 @@ class Complexity:
         return {part: tuple(layers) for part, layers in found.items()}
 
     def table(self) -> str:
-        """Returns the cost by block as text, with totals and the gates' share."""
+        """Returns the cost by block as text, with totals and the part of the gates."""
         rows = [
             _row(part, layers[-1].output_shape, layers)
             for part, layers in self.parts.items()

@@ -43,7 +43,7 @@ def fold(model: keras.Model, name: str | None = None) -> keras.Model:
       `W1 mean(y) + b1 = (W1 W) mean(x) + (W1 b + b1)`. The gate is then ready before
       `y` is.
 
-    Only where that is exact: one call of each layer, nothing else that takes what lies
+    Only where that is exact: one call of each layer, no other consumer of what is
     between them. Everything else stays as it is, gates of other kinds too.
 
     Args:
@@ -112,7 +112,7 @@ def _fold_submodel(graph, name):
     if graph.is_told(name, "training"):
         return
     if type(submodel) is keras.Sequential or is_functional(submodel):
-        # What cannot be folded by itself stays.
+        # A submodel that cannot be folded stays.
         with contextlib.suppress(ValueError):
             graph.exchange(name, fold(submodel))
 

@@ -18,8 +18,8 @@ from se_keras.layers.gate import Gate
 
 RATIO = 16
 
-# Layers of tokens, whose features are always the last axis, and layers behind which
-# the layout of what came before says nothing.
+# Layers of tokens, whose features are always the last axis, and layers after which the
+# layout of what came before is not known.
 CHANNELS_LAST = (
     keras.layers.Dense,
     keras.layers.EinsumDense,
@@ -36,7 +36,7 @@ class Architectures:
         names: Names of the architectures, for messages.
         find: Function of a `Graph` that returns, by the name of each architecture
             whose layers the graph has, the names of the layers that attention
-            follows, in order; `None` for one that has SE by itself.
+            follows, in order; `None` for one that has its own SE.
     """
 
     names: tuple[str, ...]
@@ -240,7 +240,7 @@ def _places_by_architecture(graph: Graph) -> list[str]:
     ((architecture, places),) = found.items()
     gates = _gates(graph)
     if places is None or gates:
-        own = f"{architecture} has SE by itself"
+        own = f"{architecture} has its own SE"
         raise ValueError(
             "Without `after` the model must not have SE already: choose the layers "
             f"with `after`. Received: model {graph.model.name!r}; "

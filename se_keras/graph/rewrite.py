@@ -138,7 +138,7 @@ class Graph:
                     queue.append(before)
 
     def insert_after(self, name: str, layer: keras.Layer) -> None:
-        """Puts a layer behind every call of an operation that has one output.
+        """Inserts a layer after every call of an operation that has one output.
 
         Args:
             name: Name of the operation.
@@ -320,7 +320,7 @@ class Graph:
             ref = function(self._shift(Ref(*leaf), -1), tensor)
             return [*self._shift(ref, 1)]
 
-        # The leaves of this config are lists, so that only the outputs themselves tell
+        # The leaves of this config are lists, so only the outputs themselves show
         # where its structure ends.
         return keras.tree.map_structure_up_to(
             self.model.output, convert, self.model.output, self._config["output_layers"]

@@ -52,7 +52,7 @@ def _copy_layer_state(source: keras.Layer, target: keras.Layer) -> None:
             f"Expected shapes: {expected}. Received: {received}"
         )
     for old, new in zip(source.variables, target.variables, strict=True):
-        # A copy, because JAX gives away the arrays of a model that it trains.
+        # A copy, because JAX donates the arrays of a model that it trains.
         new.assign(np.array(keras.ops.convert_to_numpy(old)))
         new.trainable = old.trainable
     if hasattr(source, "save_assets"):

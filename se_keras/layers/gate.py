@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from se_keras.layers.arguments import clone_initializer, standardize_data_format
-from se_keras.layers.means import beside_mean, mean
+from se_keras.layers.means import mean, with_mean
 
 
 class Gate(keras.layers.Layer):
@@ -138,7 +138,7 @@ class Gate(keras.layers.Layer):
         """Returns `inputs` scaled by their gates."""
         self._check_dtype(inputs)
         if training and self.excites_means:
-            inputs, squeezed = beside_mean(
+            inputs, squeezed = with_mean(
                 inputs, self._spatial_axes(inputs), self._wide_dtype
             )
             gates = self.excite(squeezed)

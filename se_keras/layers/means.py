@@ -1,4 +1,4 @@
-"""Means over positions whose gradient is quick on TensorFlow."""
+"""Means over positions with a fast gradient on TensorFlow."""
 
 import math
 
@@ -11,12 +11,12 @@ def mean(x, axes: tuple[int, ...], dtype: str):
     return ops.cast(ops.mean(ops.cast(x, dtype), axis=axes), x.dtype)
 
 
-def beside_mean(x, axes: tuple[int, ...], dtype: str):
+def with_mean(x, axes: tuple[int, ...], dtype: str):
     """Returns `x` and its mean, for training something that needs both.
 
-    The gradient of a mean is one number for all positions. TensorFlow spreads it over
-    an image of its own, divides that, and adds it to the gradient of what else was done
-    with `x`. Here it is divided first, and spread by the addition.
+    The gradient of a mean is one number for all positions. TensorFlow broadcasts it to
+    a feature map, divides that, and adds it to the other gradient of `x`. Here it is
+    divided first, and the addition broadcasts it.
 
     Args:
         x: A tensor. Whatever needs it besides the mean must take the returned one.
@@ -34,8 +34,8 @@ def beside_mean(x, axes: tuple[int, ...], dtype: str):
         count = math.prod(ops.shape(x)[axis] for axis in axes)
 
         def gradient(of_x, of_mean):
-            share = ops.cast(of_mean, dtype) / ops.cast(count, dtype)
-            return of_x + ops.cast(ops.expand_dims(share, axes), x.dtype)
+            each = ops.cast(of_mean, dtype) / ops.cast(count, dtype)
+            return of_x + ops.cast(ops.expand_dims(each, axes), x.dtype)
 
         return (ops.copy(x), mean(x, axes, dtype)), gradient
 

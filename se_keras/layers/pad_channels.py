@@ -59,7 +59,7 @@ class PadChannels(keras.layers.Layer):
             )
 
     def call(self, inputs):
-        """Returns `inputs` with zero channels behind its own."""
+        """Returns `inputs` with channels of zeros after its own."""
         padding = [(0, 0)] * 4
         padding[self._axis] = (0, self.channels - inputs.shape[self._axis])
         return ops.pad(inputs, padding)

@@ -9,13 +9,13 @@ BACKWARDS = ("shake", "even", "keep")
 
 @keras.saving.register_keras_serializable(package="se_keras")
 class ShakeShake(keras.layers.Layer):
-    """Mixes two branches, in training with random shares that the gradient ignores.
+    """Mixes two branches, in training with random weights, and others in the gradient.
 
-    `outputs = share * a + (1 - share) * b`
+    `outputs = weight * a + (1 - weight) * b`
 
-    In training each image has a share of its own, and the gradient flows back as if
-    other shares had been used: a noise on activations and gradients at once. At
-    inference the share is 1/2.
+    In training each image has a random weight, and the gradient is computed as if other
+    weights had been used: noise on activations and on gradients. In inference the
+    weight is 1/2.
 
     | Gastaldi's name | `forward` | `backward` |
     | --- | --- | --- |
@@ -30,7 +30,7 @@ class ShakeShake(keras.layers.Layer):
             `"even"`, 1/2.
         backward: Shares of the backward pass: `"shake"`, drawn anew; `"even"`, 1/2;
             `"keep"`, those of the forward pass.
-        seed: Seed of the shares, an integer or `None` for a random one.
+        seed: Seed of the weights, an integer or `None` for a random one.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Input shape:
@@ -88,13 +88,13 @@ class ShakeShake(keras.layers.Layer):
         """Returns the mix of both inputs."""
         if not training:
             return self._mix(inputs, 0.5)
-        share = self._share(self.forward_kind, inputs[0])
+        weight = self._weight(self.forward_kind, inputs[0])
         if self.backward_kind == "keep":
-            return self._mix(inputs, share)
+            return self._mix(inputs, weight)
         # Its value is exactly 0, its gradient that of the second mix.
-        backward = self._mix(inputs, self._share(self.backward_kind, inputs[0]))
+        backward = self._mix(inputs, self._weight(self.backward_kind, inputs[0]))
         backward = backward - ops.stop_gradient(backward)
-        return ops.stop_gradient(self._mix(inputs, share)) + backward
+        return ops.stop_gradient(self._mix(inputs, weight)) + backward
 
     def compute_output_shape(self, input_shape):
         """The shape of one input."""
@@ -109,13 +109,13 @@ class ShakeShake(keras.layers.Layer):
             "seed": self.seed,
         }
 
-    def _share(self, kind, x):
+    def _weight(self, kind, x):
         if kind == "even":
             return 0.5
         shape = (ops.shape(x)[0],) + (1,) * (len(x.shape) - 1)
         return keras.random.uniform(shape, dtype=x.dtype, seed=self.seed_generator)
 
     @staticmethod
-    def _mix(inputs, share):
+    def _mix(inputs, weight):
         a, b = inputs
-        return share * a + (1 - share) * b
+        return weight * a + (1 - weight) * b

@@ -1,4 +1,4 @@
-"""Spatial squeeze-excitation, alone and beside the channel gate."""
+"""Spatial squeeze-excitation, alone and together with the channel gate."""
 
 import keras
 from keras import ops

@@ -20,7 +20,7 @@ class Application:
         name: Its name, for messages.
         signature: Names of layers of which only this kind has any.
         places: Names of the layers that SE follows, as far as a network has them;
-            `None` for a kind that has SE by itself.
+            `None` for a kind that has its own SE.
     """
 
     name: str

@@ -17,7 +17,7 @@ class InceptionModule:
     Attributes:
         name: Its name, `"3a"`.
         stage: Number of its stage, from 1. A stage starts with a stride.
-        single: Filters of the 1x1 convolution that is a branch by itself; `None` with
+        single: Filters of the 1x1 convolution that is a branch of its own; `None` with
             a stride.
         triple: Filters of the 1x1 and the 3x3 convolution.
         double: Filters of the 1x1 and of each of the two 3x3 convolutions.

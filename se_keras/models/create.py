@@ -67,12 +67,12 @@ def create_model(
         classifier_activation: Activation of the classifier; `None` gives logits.
         name: Name of the Keras model. Defaults to the name of the network, or for a
             spec of your own to that of its family.
-        attention: The layer that enters the network: `"default"` for what the network
-            has by itself; `None`; one of `"se"`, `"spatial_se"`, `"scse"`, `"ese"`,
-            `"eca"`; a layer, `SqueezeExcite(ratio=8)` or one of your own, of which
-            each place gets a copy in the layout and precision of the network; a class
-            of layers or a `functools.partial` of one; or a callable of a tensor and a
-            name that returns a tensor of the same shape.
+        attention: The layer that enters the network: `"default"` for the network's own;
+            `None`; one of `"se"`, `"spatial_se"`, `"scse"`, `"ese"`, `"eca"`; a layer,
+            `SqueezeExcite(ratio=8)` or one of your own, of which each place gets a copy
+            in the layout and precision of the network; a class of layers or a
+            `functools.partial` of one; or a callable of a tensor and a name that
+            returns a tensor of the same shape.
         ratio: Reduction ratio of SE (the paper, table 10), for an `attention` that is
             `"default"`, a name or a class. Defaults to that of the layer, as `squeeze`
             and `gate_activation`.
@@ -261,10 +261,10 @@ def _is_image_shape(shape, data_format) -> bool:
     if not isinstance(shape, list | tuple) or len(shape) != 3:
         return False
     *size, channels = _image_size(shape, data_format)
-    sides = [channels, *(side for side in size if side is not None)]
+    numbers_of = [channels, *(n for n in size if n is not None)]
     return all(
-        isinstance(side, numbers.Integral) and not isinstance(side, bool) and side > 0
-        for side in sides
+        isinstance(n, numbers.Integral) and not isinstance(n, bool) and n > 0
+        for n in numbers_of
     )
 
 

@@ -18,7 +18,7 @@ class StateDictFormat:
         marker: A prefix that keys of this format have, and those of the formats after
             it do not.
         classifier: The module of the classifier.
-        traits: What the format says about the traits of the network.
+        traits: The traits of the network that the format implies.
     """
 
     modules: Callable[[Structure], dict[str, str]]

@@ -53,7 +53,7 @@ class ImageModel(keras.Model):
         **kwargs: As `keras.Model`.
 
     Attributes:
-        preprocessing: A `Preprocessing`, or `None` if the model does not say.
+        preprocessing: A `Preprocessing`, or `None` if it is not known.
         class_names: A tuple of names in the order of the outputs, or `None`.
         structure: The `Structure` of the network, or `None` if the model was not built
             by `create_model`.

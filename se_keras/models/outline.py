@@ -63,7 +63,8 @@ class Outline:
     Attributes:
         structure: Its structure, with a classifier.
         weights: Its weights, from the input on.
-        settings: What layers without weights in their shape are told, by their names.
+        settings: Settings of layers that the shapes of weights do not show, by the
+            names of the layers.
     """
 
     structure: Structure
@@ -127,7 +128,7 @@ def outline(spec: NetworkSpec) -> Outline:
 
 @dataclasses.dataclass(eq=False)
 class _Map:
-    """Height, width and channels of a feature map, in the place of a tensor."""
+    """Height, width and channels of a feature map, used instead of a tensor."""
 
     height: int
     width: int
@@ -151,9 +152,9 @@ class _Outliner(NetworkBuilder):
         first = x[0] if isinstance(x, list) else x
         for index, (weight, shape) in enumerate(_weights(kind, first, config)):
             self.weights.append(Slot(name, weight, index, shape))
-        told = {key: config[key] for key in _SETTINGS if key in config}
-        if told:
-            self.settings[name] = told
+        settings = {key: config[key] for key in _SETTINGS if key in config}
+        if settings:
+            self.settings[name] = settings
         return _output(kind, x, config)
 
     def _attend(self, attention):

@@ -1,4 +1,4 @@
-"""What an image goes through before a network: one record for every user of it."""
+"""What is done to an image before a network takes it."""
 
 import dataclasses
 import math
@@ -17,7 +17,7 @@ class Preprocessing:
 
     Attributes:
         size: Height and width in pixels.
-        crop: Share of the resized short side that the center crop keeps, in (0, 1].
+        crop: Fraction of the resized short side that the center crop keeps, in (0, 1].
         interpolation: `"bilinear"` or `"bicubic"`.
         mean: Mean of each channel, for pixels in 0..1. RGB order.
         std: Standard deviation of each channel, for pixels in 0..1.
@@ -82,10 +82,10 @@ class Preprocessing:
         return (images - self.offset) / self.scale
 
     def with_input(self, height: int | None, width: int | None, channels: int):
-        """Returns the record for another input; unknown sizes keep the record's.
+        """Returns the preprocessing for another input; unknown sizes stay as they are.
 
-        Another number of channels gets the average of the mean and the deviation
-        of this one, for each.
+        Another number of channels gets the average of the mean and of the standard
+        deviation, for each.
         """
         mean, std = self.mean, self.std
         if channels != self.channels:
@@ -95,14 +95,14 @@ class Preprocessing:
         return dataclasses.replace(self, size=size, mean=mean, std=std)
 
     def to_dict(self) -> dict:
-        """Returns the record as plain data for JSON."""
+        """Returns the preprocessing as plain data for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, record: dict) -> "Preprocessing":
-        """Returns the record that `to_dict` gave, also after a trip through JSON."""
+    def from_dict(cls, data: dict) -> "Preprocessing":
+        """Returns the preprocessing that `to_dict` returned, also after JSON."""
         return cls(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         )
 
 

@@ -106,7 +106,7 @@ def _agrees(config: dict, settings: dict) -> bool:
 
 
 def _flat(value, like):
-    """Returns a setting as a flat list; one number stands for as many as `like` has."""
+    """Returns a setting as a flat list, a number repeated as often as `like` needs."""
     if isinstance(value, int):
         return [value] * len(keras.tree.flatten(like))
     return keras.tree.flatten(value)

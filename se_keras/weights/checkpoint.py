@@ -98,8 +98,8 @@ def from_state_dict(state: Mapping, source: str = "a state dict") -> Checkpoint:
     """Returns the `Checkpoint` of a state dict of arrays or tensors.
 
     Args:
-        state: From timm's keys, current or legacy, to arrays, or a mapping that has
-            such a one beside other things (see `state_dict_of`).
+        state: From timm's keys, current or legacy, to arrays, or a mapping that
+            contains such a mapping (see `state_dict_of`).
         source: What the user calls it.
     """
     arrays = {
@@ -113,7 +113,7 @@ def from_state_dict(state: Mapping, source: str = "a state dict") -> Checkpoint:
 _STATE_DICTS = ("state_dict_ema", "model_ema", "state_dict", "model")
 # What DataParallel, torch.compile and Lightning put before the names of the network.
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
-# What PyTorch's AveragedModel has beside the network.
+# What PyTorch's AveragedModel has in addition to the network.
 _COUNT_OF_AVERAGES = "n_averaged"
 
 
@@ -121,7 +121,7 @@ def state_dict_of(checkpoint) -> Mapping[str, object]:
     """Returns the state dict in what a training script saved.
 
     Args:
-        checkpoint: A state dict, or a mapping that has one beside other things, as
+        checkpoint: A state dict, or a mapping that contains one, as
             timm's and torchvision's scripts write it. Where there is one of averaged
             weights, it is taken.
     """
@@ -150,7 +150,7 @@ def state_dict_of(checkpoint) -> Mapping[str, object]:
 
 
 def _wrapper(state):
-    """Returns what stands before all keys of a state dict, or `None`."""
+    """Returns the prefix of all keys of a state dict, or `None`."""
     prefixes = (p for p in _WRAPPERS if all(str(key).startswith(p) for key in state))
     return next(prefixes, None) if state else None
 
@@ -211,7 +211,7 @@ def _read_pickle(path, stack):
 
 
 def _info_beside(path):
-    """Returns what a `config.json` in the same folder says; the hub has one."""
+    """Returns what a `config.json` in the same directory states; the hub has one."""
     info, config = WeightsInfo(str(path)), path.with_name("config.json")
     if not config.is_file():
         return info

@@ -62,18 +62,18 @@ def open_hub(source: str):
             f"{info.file} and give its path: weights='PATH'. Received: {source!r}"
         )
     path = _download(source, WEIGHTS_FILE)
-    # It lies in the same folder then, and is read with the weights.
+    # It is in the same directory then, and is read with the weights.
     with contextlib.suppress(UsageError):
         _download(source, CONFIG_FILE)
     network = inventory.of_network(lookup(info.networks[0]))
     with open_file(path) as file:
-        # The name says more than the config.
-        beside = {
+        # The name is more precise than the config.
+        found = {
             field: value
             for field, value in vars(file.info).items()
             if value and field not in ("source", "networks")
         }
-        info = dataclasses.replace(info, **beside)
+        info = dataclasses.replace(info, **found)
         yield dataclasses.replace(file, info=info, traits=network.traits)
 
 
@@ -82,7 +82,7 @@ def info_of(source: str, download: bool = True) -> WeightsInfo:
 
     Args:
         source: `"timm/NETWORK.TAG"`.
-        download: Whether to ask the hub beside the table.
+        download: Whether to ask the hub in addition to the table.
 
     Raises:
         ValueError: If there is no such network; or the hub is asked, has no such
@@ -103,7 +103,7 @@ def info_of(source: str, download: bool = True) -> WeightsInfo:
                 f"the table of this package has.{_known(network)} Received: {source!r}"
             ) from error
         raise
-    # The name says more than the config.
+    # The name is more precise than the config.
     return dataclasses.replace(
         published.with_timm_config(info, path), networks=(network,)
     )
@@ -113,9 +113,9 @@ def _instead(error):
     reason = (
         "the hub could not be reached"
         if isinstance(error, _NoConnectionError)
-        else f"the hub's record could not be read ({error})"
+        else f"the hub's config could not be read ({error})"
     )
-    return f"{reason}; this is the record of se_keras"
+    return f"{reason}; this is what se_keras knows"
 
 
 def _known(network):

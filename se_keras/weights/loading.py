@@ -38,7 +38,7 @@ class LoadReport:
         skipped: What was left out, on either side, and why.
         adapted: What got another shape on its way, and how.
         preprocessing: What the model's preprocessing was set to; `None` if the source
-            does not say, and the model keeps its own.
+            does not state it, and the model keeps its own.
         remarks: What else a user should know, each a sentence: another network with
             the same weights, a config that is of no use, ...
     """
@@ -68,7 +68,7 @@ def load(model: keras.Model, source: str | pathlib.Path | Mapping) -> LoadReport
     the weights become those of the model; with a classifier whose classes have no
     names, the model has none either.
 
-    Layers in front of the network (`create_model(..., input_tensor=...)`) keep their
+    Layers before the network (`create_model(..., input_tensor=...)`) keep their
     weights.
 
     Args:
@@ -77,7 +77,7 @@ def load(model: keras.Model, source: str | pathlib.Path | Mapping) -> LoadReport
         source: One of
             - the path of a `.safetensors` file or a file of `torch.save` (`.pth`,
               `.pt`, `.bin`) with the keys of timm, current or legacy; a `config.json`
-              of timm beside it tells the network and the preprocessing;
+              of timm in the same directory states the network and the preprocessing;
             - a state dict with these keys, of arrays or tensors;
             - `"timm/NAME.TAG"`, downloaded from the Hugging Face hub or in its cache;
             - the path of a `.keras` or `.weights.h5` file of this package.
@@ -140,7 +140,7 @@ def info(source: str | pathlib.Path) -> WeightsInfo:
 
     Args:
         source: What `load` takes: the path of a file, or `"timm/NAME.TAG"`; then the
-            hub's own record is used where it can be reached.
+            hub's own config is used where it can be reached.
 
     Raises:
         ValueError: If the file cannot be read, or there is no such network; or the
@@ -207,12 +207,12 @@ def _remarks(network, checkpoint):
     also = " and ".join(map(repr, names))
     return [
         f"they also fit {also}, with the same weights and another result; nothing "
-        "beside them says of which network they are"
+        "with them states of which network they are"
     ]
 
 
 def _set_class_names(model, info, found):
-    """Gives a model the classes of its classifier; returns what to say of that."""
+    """Gives a model the classes of its classifier; returns what to report."""
     has_classifier = any(slot.layer == CLASSIFIER for slot, _ in found.pairs)
     if not has_classifier or not hasattr(model, "class_names"):
         return []
@@ -234,7 +234,7 @@ def _set_preprocessing(model, info):
     size = image_shape(model)
     if not hasattr(model, "preprocessing") or size is None:
         return None
-    record = info.preprocessing_for(*size)
-    if record:
-        model.preprocessing = record
-    return record
+    preprocessing = info.preprocessing_for(*size)
+    if preprocessing:
+        model.preprocessing = preprocessing
+    return preprocessing

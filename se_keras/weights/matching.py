@@ -14,7 +14,7 @@ from se_keras.weights.checkpoint import Checkpoint
 from se_keras.weights.inventory import Inventory, Slot
 from se_keras.weights.keys import TimmKeys
 
-# So many keys stand in an error.
+# Number of keys that an error names.
 SHOWN = 3
 
 
@@ -67,7 +67,7 @@ class Match:
         ]
         found = {
             "layers that timm does not have": list(map(repr, self.unknown)),
-            "of several networks in one model, each of which takes a file by itself": [
+            "of several networks in one model, each of which needs its own file": [
                 *map(repr, self.repeated)
             ],
             "missing": list(map(repr, self.missing)),

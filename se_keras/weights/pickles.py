@@ -2,8 +2,8 @@
 
 A pickle is a program; one that is downloaded is somebody else's. Here it can call the
 few functions of `_Unpickler` and nothing else, and what they build are records: which
-bytes of the file a tensor is. For everything else that it names stands a class that
-does nothing (`Unknown`): beside the weights that is no harm, in their place it is
+bytes of the file a tensor is. Everything else that it names becomes a class that
+does nothing (`Unknown`): next to the weights that is harmless, instead of them it is
 refused. Nothing of the file is read into memory before the shapes are known to fit.
 
 Two formats are there: the zip archive of `torch.save` since PyTorch 1.6, and the stream
@@ -120,7 +120,7 @@ def read_pickle(path: pathlib.Path, stack: contextlib.ExitStack):
     return _read_stream(stack.enter_context(path.open("rb")))
 
 
-# What other files begin with, and what is said of them.
+# What other files begin with, and what the error states about them.
 _NO_PICKLES = {
     rb"$": "this one is empty: download it again",
     rb"PK\x03\x04": "this one is damaged, its end is missing: download it again",
@@ -194,7 +194,7 @@ def _read_stream(file: io.BufferedReader):
     length = file.seek(0, io.SEEK_END)
     for key in keys:
         file.seek(end)
-        # Without the size of its elements nothing behind it is found.
+        # Without the size of its elements nothing after it is found.
         refuse_unknown(dtypes[key])
         size = int.from_bytes(file.read(8), "little") * dtypes[key].itemsize
         places[key] = (end + 8, size)

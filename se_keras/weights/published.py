@@ -1,4 +1,4 @@
-"""What is known of weights: a record, and a table of those that timm publishes.
+"""Information about weights, and a table of those that timm publishes.
 
 Sizes, crops, interpolation, license and origin are those of timm 1.0.31, whose
 configs are layered like the helpers here; accuracies are timm's, on the validation
@@ -32,7 +32,7 @@ class WeightsInfo:
         origin: Where they come from.
         top1: Pairs of image size and published top-1 accuracy in percent.
         file: Address of the file, where the hub has no copy.
-        remarks: What is odd about this record, each a sentence.
+        remarks: What is unusual about them, each a sentence.
     """
 
     source: str
@@ -62,14 +62,14 @@ class WeightsInfo:
         """
         if self.preprocessing is None:
             return None
-        record = self.preprocessing
+        preprocessing = self.preprocessing
         if self.test_crop and self.test_size == (height, width):
-            record = dataclasses.replace(record, crop=self.test_crop)
-        return record.with_input(height, width, channels)
+            preprocessing = dataclasses.replace(preprocessing, crop=self.test_crop)
+        return preprocessing.with_input(height, width, channels)
 
 
 def with_timm_config(info: WeightsInfo, path: pathlib.Path) -> WeightsInfo:
-    """Returns what is known, and where a `config.json` of timm says more, that.
+    """Returns what is known, completed from a `config.json` of timm.
 
     Args:
         info: What is known already.
@@ -83,16 +83,16 @@ def with_timm_config(info: WeightsInfo, path: pathlib.Path) -> WeightsInfo:
     if not isinstance(config, dict):
         kind = type(config).__name__
         return _remarked(info, f"{path} is no config of timm (a {kind}, no object)")
-    record = config.get("pretrained_cfg")
     found = {"networks": _networks(config.get("architecture"))}
-    if isinstance(record, dict):
+    images = config.get("pretrained_cfg")
+    if isinstance(images, dict):
         found |= {
-            field: record.get(key) if isinstance(record.get(key), kind) else None
+            field: images.get(key) if isinstance(images.get(key), kind) else None
             for field, (key, kind) in _FIELDS.items()
         }
-        if "input_size" in record:
+        if "input_size" in images:
             try:
-                found |= _images(record)
+                found |= _images(images)
             except (TypeError, ValueError) as error:
                 info = _remarked(
                     info, f"the preprocessing in {path} is of no use ({error})"
@@ -118,42 +118,42 @@ def _networks(architecture):
     return (name,) if name in list_models() else ()
 
 
-def _images(record) -> dict:
-    """Returns what a config says of images.
+def _images(config) -> dict:
+    """Returns what a config states about images.
 
     Raises:
         ValueError: If a value is of no use; the text names it.
         TypeError: The same.
     """
-    test_crop = record.get("test_crop_pct")
+    test_crop = config.get("test_crop_pct")
     preprocessing = Preprocessing(
-        size=_size(record, "input_size"),
-        crop=_numbers(record, "crop_pct", IMAGENET.crop),
-        interpolation=record.get("interpolation", IMAGENET.interpolation),
-        mean=_numbers(record, "mean", IMAGENET.mean),
-        std=_numbers(record, "std", IMAGENET.std),
+        size=_size(config, "input_size"),
+        crop=_numbers(config, "crop_pct", IMAGENET.crop),
+        interpolation=config.get("interpolation", IMAGENET.interpolation),
+        mean=_numbers(config, "mean", IMAGENET.mean),
+        std=_numbers(config, "std", IMAGENET.std),
     )
     if test_crop:
         # It is checked here like the other, and not where it is used.
-        dataclasses.replace(preprocessing, crop=_numbers(record, "test_crop_pct"))
+        dataclasses.replace(preprocessing, crop=_numbers(config, "test_crop_pct"))
     return {
         "preprocessing": preprocessing,
-        "test_size": record.get("test_input_size") and _size(record, "test_input_size"),
+        "test_size": config.get("test_input_size") and _size(config, "test_input_size"),
         "test_crop": test_crop,
     }
 
 
-def _size(record, key) -> tuple[int, int]:
-    value = record[key]
+def _size(config, key) -> tuple[int, int]:
+    value = config[key]
     numbers = isinstance(value, list) and all(type(side) is int for side in value)
     if not numbers or len(value) != 3 or min(value) < 1:
         raise ValueError(f"Expected three positive integers. Received: {key}={value!r}")
     return tuple(value[1:])
 
 
-def _numbers(record, key, default=None):
+def _numbers(config, key, default=None):
     """Returns a number, or a tuple where the config has a list."""
-    value = record.get(key, default)
+    value = config.get(key, default)
     many = isinstance(value, list | tuple)
     if many != isinstance(default, tuple) or not all(
         type(number) in (int, float) for number in (value if many else [value])
