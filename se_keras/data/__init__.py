@@ -1,37 +1,32 @@
 """Images: data sets, decoding, augmentation and the batches for a network.
 
-Needs the TensorFlow backend of Keras.
+Needs the TensorFlow backend of Keras. Data sets of TensorFlow Datasets need the extra
+`train`.
 """
 
-import importlib
-from typing import Any
-
+# ruff: noqa: E402
 from se_keras.backend import require_tensorflow
 
 require_tensorflow("se_keras.data")
 
-# Names and their modules, which are imported when a name is used: decoding needs
-# TensorFlow alone, data sets need the extra `train`.
-_MODULES = {
-    "Augmentation": "augmentation",
-    "BadImages": "bad_images",
-    "ImageSource": "image_source",
-    "evaluation_batches": "pipeline",
-    "naming_bad_images": "bad_images",
-    "open_source": "sources",
-    "read_image": "images",
-    "some_pixels": "pipeline",
-    "training_batches": "pipeline",
-}
+from se_keras.data.augmentation import Augmentation
+from se_keras.data.bad_images import BadImages, naming_bad_images
+from se_keras.data.image_source import ImageSource
+from se_keras.data.images import read_image
+from se_keras.data.pipeline import evaluation_batches, some_pixels, training_batches
+from se_keras.data.sources import open_source
 
-__all__ = sorted(_MODULES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        module = importlib.import_module(f"se_keras.data.{_MODULES[name]}")
-        return getattr(module, name)
-    raise AttributeError(f"module 'se_keras.data' has no attribute {name!r}")
+__all__ = [
+    "Augmentation",
+    "BadImages",
+    "ImageSource",
+    "evaluation_batches",
+    "naming_bad_images",
+    "open_source",
+    "read_image",
+    "some_pixels",
+    "training_batches",
+]
 
 
 def __dir__() -> list[str]:

@@ -1,9 +1,7 @@
 """Opening a data set by name: one of TFDS, the embedded one, or a folder."""
 
-from se_keras.data import embedded
 from se_keras.data.folder import FOLDER, open_folder
 from se_keras.data.image_source import ImageSource
-from se_keras.data.tfds_source import open_tfds
 from se_keras.errors import UsageError
 
 
@@ -23,7 +21,7 @@ def open_source(name: str, data_dir: str | None = None) -> ImageSource:
 
     Raises:
         UsageError: If there is no such data set, it has no images or labels, or it is
-            not prepared and cannot be.
+            not prepared and cannot be, or a package is missing.
 
     Example:
 
@@ -34,6 +32,13 @@ def open_source(name: str, data_dir: str | None = None) -> ImageSource:
     """
     if name.startswith(FOLDER):
         return open_folder(name.removeprefix(FOLDER))
+    try:
+        from se_keras.data import embedded, tfds_source
+    except ImportError as error:
+        raise UsageError(
+            "Expected the package tensorflow_datasets for this data set: "
+            f"pip install 'se-keras[train]'. Received: {name!r} ({error})"
+        ) from error
     if name == embedded.NAME:
         data_dir = data_dir or embedded.cache_dir()
         try:
@@ -43,4 +48,4 @@ def open_source(name: str, data_dir: str | None = None) -> ImageSource:
                 "Expected a directory that can be written for the embedded sample, "
                 f"with --data_dir. Received: {data_dir} ({error})"
             ) from error
-    return open_tfds(name, data_dir)
+    return tfds_source.open_tfds(name, data_dir)

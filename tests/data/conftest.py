@@ -14,7 +14,7 @@ def photos(tmp_path_factory):
     """A data set of TFDS with JPEGs of many sizes, and a test split that is no use."""
     data_dir = tmp_path_factory.mktemp("photos")
 
-    def examples(margin):
+    def examples(added):
         return [
             (
                 f"{name} {height} x {width}",
@@ -25,7 +25,7 @@ def photos(tmp_path_factory):
                 },
             )
             for label, name in enumerate(PHOTOS)
-            for height, width in np.add(SIZES, margin).tolist()
+            for height, width in np.add(SIZES, added).tolist()
         ]
 
     tfds.dataset_builders.store_as_tfds_dataset(

@@ -75,12 +75,12 @@ def test_padded_crop_resizes_first():
     ],
 )
 def test_resized_crops_are_in_range(config):
-    side, size = 256, 8
-    row, column = np.indices((side, side), "uint8")
+    stored, size = 256, 8
+    row, column = np.indices((stored, stored), "uint8")
     pixels = np.stack([row, column, column], -1)
     drawn = draw(pixels, config, Preprocessing((size, size)), 300).astype("float64")
 
-    # The image tells where each pixel comes from: the ends of each crop follow from
+    # The image shows where each pixel comes from: the ends of each crop follow from
     # its outermost pixels, whose centers lie half a pixel of the result inside.
     first = np.stack([drawn[:, 0, 0, 0], drawn[:, 0, 0, 1]], -1)
     last = np.stack([drawn[:, -1, -1, 0], drawn[:, -1, -1, 1]], -1)
@@ -88,11 +88,11 @@ def test_resized_crops_are_in_range(config):
     extent = np.abs(last - first) * size / (size - 1)
     begin = np.minimum(first, last) + 0.5 - extent / size / 2
     assert (begin > -0.1).all()
-    assert (begin + extent < side + 0.1).all()
+    assert (begin + extent < stored + 0.1).all()
 
-    area, aspect = extent.prod(-1) / side**2, extent[:, 1] / extent[:, 0]
+    area, aspect = extent.prod(-1) / stored**2, extent[:, 1] / extent[:, 0]
     for values, (low, high) in ((area, config.area), (aspect, config.aspect)):
-        assert (values > low * 0.97).all()  # sides are whole pixels
+        assert (values > low * 0.97).all()  # a size is an integer
         assert (values < high * 1.03).all()
         reach = (high - low) / 10
         assert values.min() < low + reach
@@ -143,13 +143,13 @@ def test_jitter_adds_one_number_to_a_channel():
 
 
 def test_rotation_is_in_range():
-    """A line through the center tells the angle."""
+    """A line through the center shows the angle."""
     size = 65
     row, column = np.indices((size, size)) - size // 2
     pixels = np.repeat((abs(row) < 2)[..., None] * np.uint8(255), 3, -1)
     config = Augmentation(**WHOLE, rotation=10.0)
     drawn = draw(pixels, config, Preprocessing((size, size), 1.0), 200)[..., 0]
-    # What comes in from outside is gray.
+    # Pixels from outside of the image are gray.
     drawn[:, (abs(column) > 25) | (abs(row) > 15)] = 0
     slope = (drawn * row * column).sum((1, 2)) / (drawn * column**2).sum((1, 2))
     angles = np.degrees(np.arctan(slope))
@@ -173,7 +173,7 @@ def test_erasing():
     np.testing.assert_array_equal(heights * widths, erased[found].sum((1, 2)))
     area, aspect = heights * widths / 1200, widths / heights
     for values, (low, high) in ((area, (0.02, 1 / 3)), (aspect, (0.3, 1 / 0.3))):
-        assert values.min() > low * 0.7  # sides are whole pixels
+        assert values.min() > low * 0.7  # a size is an integer
         assert values.max() < high * 1.3
         assert values.min() < low + (high - low) / 4
         assert values.max() > high - (high - low) / 4

@@ -44,7 +44,7 @@ def folder(tmp_path):
 
 
 def damage(folder, split, *numbers, content=None):
-    """Damages some images, each in another way unless `content` says which."""
+    """Damages some images, each in another way unless `content` is given."""
     contents, paths = itertools.cycle(DAMAGED.values()), []
     for number in numbers:
         (path,) = (folder / split).glob(f"*/{number:02}.png")
@@ -148,7 +148,7 @@ def test_other_errors_pass(message, folder):
 
 def test_skip_in_training_takes_the_next_good_one(folder):
     before = [numbers(images) for images, _ in training(folder)]
-    # Two behind each other, and the last of a batch.
+    # Two in a row, and the last of a batch.
     lost = before[0][[1, 2]].tolist() + before[2][[3]].tolist()
     paths = damage(folder, "train", *lost)
     bad = BadImages()

@@ -13,7 +13,7 @@ from tests.data.images import FILTERS, decode, encode, photo, pillow_center_crop
 
 @pytest.mark.parametrize("interpolation", FILTERS)
 @pytest.mark.parametrize(
-    ("stored", "size", "share"),
+    ("stored", "size", "crop"),
     [
         ((427, 640), 224, 0.875),
         ((640, 427), 224, 0.875),
@@ -24,8 +24,8 @@ from tests.data.images import FILTERS, decode, encode, photo, pillow_center_crop
         ((224, 224), 224, 1.0),  # as it is
     ],
 )
-def test_center_crop_is_that_of_pillow(stored, size, share, interpolation):
-    preprocessing = Preprocessing((size, size), share, interpolation)
+def test_center_crop_is_that_of_pillow(stored, size, crop, interpolation):
+    preprocessing = Preprocessing((size, size), crop, interpolation)
     for name in ("china", "flower"):
         pixels = photo(*stored, name)
         actual = center_crop(tf.constant(encode(pixels)), preprocessing)

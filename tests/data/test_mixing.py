@@ -20,7 +20,7 @@ def mixtures(config, count):
         yield images, labels, mixed.numpy(), mixed_labels.numpy()
 
 
-def shares(config, count=400):
+def ratios(config, count=400):
     """Returns what is kept of the images of each batch, by their labels."""
     found = []
     for _, labels, _, mixed in mixtures(config, count):
@@ -37,10 +37,10 @@ def shares(config, count=400):
 def test_mixup(alpha):
     config = Augmentation(mixup=alpha)
     for images, _, mixed, labels in mixtures(config, 5):
-        share = labels[2, 2].astype("float64")
-        expected = share * images + (1 - share) * images[::-1]
+        ratio = labels[2, 2].astype("float64")
+        expected = ratio * images + (1 - ratio) * images[::-1]
         np.testing.assert_allclose(mixed, expected, rtol=1e-5)
-    found = shares(config).astype("float64")
+    found = ratios(config).astype("float64")
     # With a small alpha many draws are 1 or 0 in float32.
     drawn = np.random.default_rng(0).beta(alpha, alpha, 4000)
     assert scipy.stats.ks_2samp(found.round(4), drawn.round(4)).pvalue > 1e-4
@@ -60,28 +60,28 @@ def test_cutmix():
         assert np.abs(np.diff(rows.astype(int))).sum() <= 2
         assert np.abs(np.diff(columns.astype(int))).sum() <= 2
 
-    # The shares of the paper's algorithm, section 3.1 and its supplement.
+    # The ratios of the paper's algorithm, section 3.1 and its supplement.
     rng = np.random.default_rng(0)
     expected = []
     for _ in range(4000):
         ratio = np.sqrt(1 - rng.beta(1, 1))
-        sides = []
-        for side in (HEIGHT, WIDTH):
-            half, center = int(side * ratio) // 2, rng.integers(side)
-            sides.append(min(side, center + half) - max(0, center - half))
-        expected.append(1 - np.prod(sides) / (HEIGHT * WIDTH))
-    found = shares(config).round(4)
+        lengths = []
+        for size in (HEIGHT, WIDTH):
+            half, center = int(size * ratio) // 2, rng.integers(size)
+            lengths.append(min(size, center + half) - max(0, center - half))
+        expected.append(1 - np.prod(lengths) / (HEIGHT * WIDTH))
+    found = ratios(config).round(4)
     assert scipy.stats.ks_2samp(found, np.round(expected, 4)).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("share", [0.25, 1.0])
-def test_share_of_cutmix(share):
-    config = Augmentation(mixup=5.0, cutmix=1.0, cutmix_fraction=share)
+@pytest.mark.parametrize("fraction", [0.25, 1.0])
+def test_fraction_of_cutmix(fraction):
+    config = Augmentation(mixup=5.0, cutmix=1.0, cutmix_fraction=fraction)
     cut = [
         ((mixed == images) | (mixed == images[::-1])).all()
         for images, _, mixed, _ in mixtures(config, 200)
     ]
-    assert abs(np.mean(cut) - share) < 0.13
+    assert abs(np.mean(cut) - fraction) < 0.13
 
 
 def test_a_seed_gives_one_mixture():

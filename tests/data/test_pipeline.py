@@ -85,7 +85,7 @@ EVERYTHING = Augmentation(
 
 
 def test_an_epoch_from_a_step_on(digits, monkeypatch):
-    """Bit for bit, whatever is drawn and whatever runs side by side."""
+    """Bit for bit, whatever is drawn and whatever runs in parallel."""
     source = _Few(digits)
 
     def batches(**options):
@@ -189,7 +189,7 @@ def test_repeated_augmentation(digits):
     counts = named(images, labels)
     assert counts <= collections.Counter({k: 3 for k in stored(digits, "train")})
     assert sorted(counts.values())[1:] == [3] * (len(counts) - 1)
-    # They are beside each other, and each has its own crop.
+    # They follow each other, and each has its own crop.
     assert named(images[:3], labels[:3]).most_common()[0][1] == 3
     config = dataclasses.replace(config, padding=2)
     images, labels = arrays(training(digits, config=config))

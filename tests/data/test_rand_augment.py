@@ -113,7 +113,7 @@ def test_operations_in_a_batch_do_not_mix():
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_grey_images(name):
+def test_gray_images(name):
     """One channel gives what three equal ones give."""
     gray = photo(20, 30)[None, ..., :1]
     draws = batch_of([(0.6, -1.0)], list(OPERATIONS).index(name))

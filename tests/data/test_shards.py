@@ -1,4 +1,4 @@
-"""The batches of several workers, beside those of one."""
+"""The batches of several workers, compared with those of one."""
 
 import itertools
 

@@ -45,8 +45,8 @@ def test_digits_are_those_of_scikit_learn(digits):
 
 def test_test_split_has_a_fifth_of_each_class(digits):
     test = [label for _, label in digits.records("test").as_numpy_iterator()]
-    shares = np.bincount(test) / np.bincount(load_digits().target)
-    np.testing.assert_allclose(shares, 0.2, atol=0.01)
+    fractions = np.bincount(test) / np.bincount(load_digits().target)
+    np.testing.assert_allclose(fractions, 0.2, atol=0.01)
 
 
 def test_facts_of_the_digits(digits):

@@ -1,4 +1,4 @@
-"""Exports to the runtimes of others: the same answers, and what travels along."""
+"""Exports to other runtimes: the same answers, and the metadata in them."""
 
 import json
 import sys
@@ -43,8 +43,8 @@ def run_openvino(path, x):
 
 
 def metadata_of_onnx(path):
-    (record,) = require("onnx").load(path).metadata_props
-    return record.value
+    (entry,) = require("onnx").load(path).metadata_props
+    return entry.value
 
 
 def metadata_of_openvino(path):
@@ -72,7 +72,7 @@ def test_the_same_answers(write, name, run, metadata, model, tmp_path):
 
 
 def test_onnx_has_no_change_of_layout_in_its_blocks(model, tmp_path):
-    """An image is turned once at the beginning, and the pool has its own margin."""
+    """An image is transposed once at the beginning; the pool pads by itself."""
     export.onnx(model, tmp_path / "model.onnx")
     nodes = require("onnx").load(tmp_path / "model.onnx").graph.node
     kinds = [node.op_type for node in nodes]
@@ -107,7 +107,7 @@ def test_grouped_convolutions(write, tmp_path):
 
 @pytest.mark.parametrize("write", [export.onnx, export.openvino])
 @pytest.mark.parametrize("padding", ["valid", "same"])
-def test_a_margin_around_a_pool_with_its_own(padding, write, tmp_path):
+def test_padding_before_a_pool_with_padding(padding, write, tmp_path):
     require("onnx")
     image = keras.Input((8, 8, 3))
     x = keras.layers.ReLU()(keras.layers.Conv2D(4, 1)(image))
@@ -118,16 +118,16 @@ def test_a_margin_around_a_pool_with_its_own(padding, write, tmp_path):
 
 @pytest.mark.parametrize("write", [export.onnx, export.openvino])
 @pytest.mark.parametrize(
-    ("margin", "mode", "value"),
+    ("padding", "mode", "value"),
     [(2, "constant", 0), (1, "reflect", None), (1, "constant", 3)],
     ids=["wide", "reflected", "not zero"],
 )
-def test_a_margin_that_a_pool_cannot_have(margin, mode, value, write, tmp_path):
+def test_padding_that_a_pool_cannot_have(padding, mode, value, write, tmp_path):
     require("onnx")
     image = keras.Input((8, 8, 3))
     x = keras.layers.ReLU()(keras.layers.Conv2D(4, 1)(image))
-    margins = ((0, 0), (margin, margin), (margin, margin), (0, 0))
-    x = keras.ops.pad(x, margins, mode, value)
+    amounts = ((0, 0), (padding, padding), (padding, padding), (0, 0))
+    x = keras.ops.pad(x, amounts, mode, value)
     model = keras.Model(image, keras.layers.MaxPooling2D(2)(x))
     assert write(model, tmp_path / "model.onnx")["largest_difference"] < 1e-5
 
@@ -153,7 +153,7 @@ def test_a_reshape_at_the_end(write, tmp_path):
 
 
 @pytest.mark.parametrize("write", [export.onnx, export.openvino])
-def test_a_layer_that_onnx_has_not(write, tmp_path):
+def test_a_layer_without_an_operation_in_onnx(write, tmp_path):
     class LogGamma(keras.layers.Layer):
         def call(self, x):
             return tf.math.lgamma(x)
@@ -173,6 +173,26 @@ def test_a_package_is_missing(write, model, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(UsageError, match=r"pip install 'se-keras\[export\]'"):
         write(model, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [(export.onnx, "model.onnx"), (export.openvino, "model_openvino")],
+)
+def test_a_classifier(write, name, model, tmp_path):
+    write(model, tmp_path / name, include_preprocessing=True)
+    classifier = export.load_classifier(tmp_path / name)
+    assert classifier.class_names == tuple("abcde")
+    x = images(3, *SHAPE)
+    scores = classifier.predict(classifier.preprocessing.denormalize(x))
+    assert relative_error(scores, outputs(model, x)) < 1e-5
+
+
+def test_a_file_that_is_not_onnx(tmp_path):
+    require("onnxruntime")
+    (tmp_path / "model.onnx").write_text("text")
+    with pytest.raises(UsageError, match="which cannot be read"):
+        export.load_classifier(tmp_path / "model.onnx")
 
 
 def test_another_suffix(model, tmp_path):

@@ -25,12 +25,12 @@ pytestmark = pytest.mark.parity
 
 CLASSIFY = pathlib.Path(__file__).with_name("classify.py")
 REQUIREMENT = "mediapipe>=1.2,<2"
-SIDE, COUNT = 32, 20
+SIZE, COUNT = 32, 20
 INT8 = 0.35  # of a score; so small a network has few numbers that errors cancel in
 CLASSES = tuple(f"class of image {index:02}" for index in range(COUNT))
-COLORED = Preprocessing((SIDE, SIDE), 1.0, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
-UNIFORM = Preprocessing((SIDE, SIDE), 1.0, mean=(0.5,) * 3, std=(0.25,) * 3)
-GREY = Preprocessing((SIDE, SIDE), 1.0, mean=(0.5,), std=(0.25,))
+COLORED = Preprocessing((SIZE, SIZE), 1.0, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
+UNIFORM = Preprocessing((SIZE, SIZE), 1.0, mean=(0.5,) * 3, std=(0.25,) * 3)
+GRAY = Preprocessing((SIZE, SIZE), 1.0, mean=(0.5,), std=(0.25,))
 
 
 @pytest.fixture(scope="session")
@@ -80,10 +80,10 @@ def photographs():
     rng = np.random.default_rng(0)
 
     def crop(picture):
-        side = rng.integers(60, 300)
-        y, x = (rng.integers(0, length - side) for length in picture.shape[:2])
-        patch = picture[y : y + side, x : x + side]
-        return tf.image.resize(patch, (SIDE, SIDE), antialias=True).numpy()
+        size = rng.integers(60, 300)
+        y, x = (rng.integers(0, length - size) for length in picture.shape[:2])
+        patch = picture[y : y + size, x : x + size]
+        return tf.image.resize(patch, (SIZE, SIZE), antialias=True).numpy()
 
     crops = [crop(pictures[index % 2]) for index in range(COUNT)]
     return np.stack(crops).round().clip(0, 255).astype("uint8")
@@ -91,7 +91,7 @@ def photographs():
 
 def network(channels, images):
     """A network of random weights that knows these images, each as its own class."""
-    image = keras.Input((SIDE, SIDE, channels))
+    image = keras.Input((SIZE, SIZE, channels))
     x = keras.layers.Conv2D(32, 3, strides=2, activation="relu")(image)
     x = SqueezeExcite(ratio=4)(x)
     x = keras.layers.Conv2D(48, 3, strides=2, activation="relu")(x)
@@ -126,18 +126,18 @@ def case(tmp_path_factory):
             file.write_bytes(tf.io.encode_png(image).numpy())
     np.save(folder / "pixels.npy", pixels.astype("float32"))
 
-    def made(name, record, inputs, **settings):
-        normalized = record.normalize(inputs.astype("float32"))
+    def made(name, preprocessing, inputs, **settings):
+        normalized = preprocessing.normalize(inputs.astype("float32"))
         model = network(inputs.shape[-1], normalized)
         scores = model.predict(normalized, verbose=0)
         assert len(set(scores.argmax(-1))) == COUNT
         path = folder / f"{name}.tflite"
-        export.tflite(model, path, preprocessing=record, **settings)
+        export.tflite(model, path, preprocessing=preprocessing, **settings)
         return types.SimpleNamespace(model=model, path=path, scores=scores)
 
     names = {"class_names": CLASSES}
-    gray = made("gray", GREY, grayscale(pixels), include_preprocessing=True, **names)
-    color = keras.Input((SIDE, SIDE, 3))
+    gray = made("gray", GRAY, grayscale(pixels), include_preprocessing=True, **names)
+    color = keras.Input((SIZE, SIZE, 3))
     converted = keras.Model(color, gray.model(keras.ops.image.rgb_to_grayscale(color)))
     scores = converted.predict(UNIFORM.normalize(pixels), verbose=0)
     assert len(set(scores.argmax(-1))) == COUNT
