@@ -26,7 +26,7 @@ class Unknown(keras.layers.Layer):
         return 2 * inputs
 
 
-def network(layer):
+def network():
     model = se_keras.create_model(
         "se_resnet20", classes=5, input_shape=SHAPE, data_format="channels_last"
     )
@@ -34,7 +34,7 @@ def network(layer):
     randomize(model)
     # Probabilities of random networks are 0 and 1.
     model.layers[-1].activation = keras.activations.linear
-    return model, keras.Model(model.input, layer(model.output))
+    return model
 
 
 def message_of(statement, **names):
@@ -48,9 +48,6 @@ def message_of(statement, **names):
 
 def errors(directory, model):
     """Returns the error of each statement that needs TensorFlow."""
-    (directory / "model.tflite").write_bytes(b"")
-    (directory / "saved").mkdir()
-    (directory / "saved" / "saved_model.pb").write_bytes(b"")
     names = {"model": model, "directory": directory}
     statements = [
         "import se_keras.data",
@@ -67,42 +64,51 @@ def errors(directory, model):
     return {statement: message_of(statement, **names) for statement in statements}
 
 
-def reports(directory, model):
-    """Returns the report of each export, and how far a classifier is from Keras."""
+def report(write, model, path, preprocessing):
+    """Returns the report of an export, and how far a classifier is from Keras."""
     x = images(3, *SHAPE)
-    pixels = model.preprocessing.denormalize(x)
+    pixels = preprocessing.denormalize(x)
     expected = model.predict(x, verbose=0)
-    found = {}
-    for write, name in (
-        (export.onnx, "model.onnx"),
-        (export.openvino, "model_openvino"),
-    ):
-        path = directory / name
-        report = write(model, path, include_preprocessing=True, images=pixels)
-        classifier = export.load_classifier(path)
-        assert classifier.class_names == NAMES
-        assert classifier.preprocessing.size == SHAPE[:2]
-        error = np.abs(classifier.predict(pixels) - expected).max()
-        found[name] = {**report, "error": float(error / np.abs(expected).max())}
-    return found
+    found = write(
+        model,
+        path,
+        include_preprocessing=True,
+        preprocessing=preprocessing,
+        class_names=NAMES,
+        images=pixels,
+    )
+    classifier = export.load_classifier(path)
+    assert classifier.class_names == NAMES
+    assert classifier.preprocessing.size == SHAPE[:2]
+    error = np.abs(classifier.predict(pixels) - expected).max()
+    return {**found, "error": float(error / np.abs(expected).max())}
 
 
 def main(directory):
     """Prints what was found."""
+    # Before Keras imports it itself, as when it serializes a layer.
+    imported = "tensorflow" in sys.modules
     directory = pathlib.Path(directory)
-    model, doubled = network(Doubled())
-    found = {"backend": keras.backend.backend(), "errors": errors(directory, model)}
-    found["tensorflow"] = "tensorflow" in sys.modules
-    found["reports"] = reports(directory, model)
-    one = {"dynamic_batch": False}
-    found["doubled"] = export.onnx(doubled, directory / "doubled.onnx", **one)
-    _, unknown = network(Unknown())
+    model = network()
+    preprocessing = model.preprocessing
+    doubled, unknown = (
+        keras.Model(model.input, layer(model.output))
+        for layer in (Doubled(), Unknown())
+    )
     path = directory / "unknown.onnx"
-    found["unknown"] = message_of("export.onnx(model, path)", model=unknown, path=path)
+    found = {
+        "backend": keras.backend.backend(),
+        "tensorflow": imported,
+        "errors": errors(directory, model),
+        "unknown": message_of("export.onnx(model, path)", model=unknown, path=path),
+        "reports": [
+            report(export.onnx, model, directory / "model.onnx", preprocessing),
+            report(export.openvino, doubled, directory / "doubled", preprocessing),
+        ],
+    }
     model.save(directory / "model.keras")
     classifier = export.load_classifier(directory / "model.keras")
-    pixels = model.preprocessing.denormalize(images(3, *SHAPE))
-    found["saved"] = classifier.predict(pixels).shape
+    found["saved"] = classifier.predict(np.zeros((3, *SHAPE))).shape
     found["files"] = sorted(path.name for path in directory.iterdir())
     print(json.dumps(found))
 

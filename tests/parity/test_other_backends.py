@@ -53,20 +53,21 @@ def test_what_needs_tensorflow_reports_it_in_one_line(found):
         assert "\n" not in message
 
 
-def test_nothing_imports_tensorflow(found):
+def test_the_package_does_not_import_tensorflow(found):
     assert not found["tensorflow"]
 
 
 def test_onnx_and_openvino_give_the_same_answers(found):
-    assert set(found["reports"]) == {"model.onnx", "model_openvino"}
-    for report in found["reports"].values():
+    """The second of a network with a layer of the user's own."""
+    assert len(found["reports"]) == 2
+    for report in found["reports"]:
+        assert report["images"] == 3
         assert report["largest_difference"] < 1e-5
         assert report["top1_agreement"] == 1
         assert report["error"] < 1e-5
 
 
-def test_a_layer_of_the_user(found):
-    assert found["doubled"]["largest_difference"] < 1e-5
+def test_a_layer_that_a_child_process_cannot_import(found):
     kinds, message = found["unknown"]
     assert "UsageError" in kinds
     assert "Could not locate class 'Unknown'" in message
@@ -75,9 +76,7 @@ def test_a_layer_of_the_user(found):
 
 def test_a_keras_file_is_a_classifier(found):
     assert found["saved"] == [3, 5]
-    expected = {"doubled.onnx", "model.onnx", "model_openvino", "model.keras"}
-    assert expected <= set(found["files"])
-    assert not {"new", "new.tflite", "unknown.onnx"} & set(found["files"])
+    assert found["files"] == ["doubled", "model.keras", "model.onnx"]
 
 
 @pytest.mark.parametrize(
