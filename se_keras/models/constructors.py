@@ -1,13 +1,19 @@
 """A constructor for each network of the registry, as `keras.applications` has them."""
 
 import inspect
+import textwrap
+from collections.abc import Callable
 
 from se_keras.models.create import create_model
+from se_keras.models.image_model import ImageModel
 from se_keras.models.keras_applications import ApplicationSpec
 from se_keras.models.outline import outline_of
-from se_keras.models.registry import Network, networks
+from se_keras.models.registry import Network, lookup, networks
 
-_created = {}
+# Of the text of docstrings, without their indentation.
+WIDTH = 84
+
+_created: dict[tuple[str, int], tuple[Callable[..., ImageModel], Network]] = {}
 
 
 def constructor_names() -> list[str]:
@@ -15,7 +21,7 @@ def constructor_names() -> list[str]:
     return sorted(network.constructor for network in networks())
 
 
-def constructor(name: str):
+def constructor(name: str) -> Callable[..., ImageModel] | None:
     """Returns the constructor of a name, `None` if no network has it."""
     for network in networks():
         if network.constructor == name:
@@ -27,50 +33,94 @@ def constructor(name: str):
     return None
 
 
-def _constructor(network: Network):
+def parameters() -> list[inspect.Parameter]:
+    """Returns the parameters of every constructor: `create_model`'s after the first."""
+    return list(inspect.signature(create_model).parameters.values())[1:]
+
+
+def _constructor(network: Network) -> Callable[..., ImageModel]:
     def create(*args, **kwargs):
         return create_model(network.name, *args, **kwargs)
 
     create.__name__ = create.__qualname__ = network.constructor
     create.__module__ = "se_keras.models"
     create.__doc__ = docstring(network)
-    signature = inspect.signature(create_model)
-    create.__signature__ = signature.replace(
-        parameters=list(signature.parameters.values())[1:]
-    )
+    signature = inspect.Signature(parameters(), return_annotation=ImageModel)
+    create.__signature__ = signature  # type: ignore[attr-defined]
     return create
 
 
 def docstring(network: Network) -> str:
     """Returns the docstring of a constructor."""
-    preprocessing = network.preprocessing
-    height, width = preprocessing.size
-    references = "\n".join(f"    - {each}" for each in network.family.references)
-    return f"""Creates `{network.name}`, a network of the family {network.family.name}.
+    names = ", ".join(f"`{parameter.name}`" for parameter in parameters())
+    arguments = _filled(
+        f"Those of `se_keras.create_model` after the first one: {names}.", 4
+    )
+    return f"""{description(network)}
 
-    {_size(network)} By default it expects images of {height} x {width} pixels
-    with {preprocessing.channels} channels, resized with {preprocessing.interpolation}
-    interpolation to {preprocessing.resize_size[0]} x {preprocessing.resize_size[1]},
-    cropped in the center, and normalized with mean {preprocessing.mean} and
-    standard deviation {preprocessing.std}, for pixels in 0..1.
+Args:
+{arguments}
 
-    Args:
-        The arguments of `se_keras.create_model` after the first one.
+Returns:
+    An `ImageModel`.
 
-    Returns:
-        An `ImageModel`.
+{references(network)}
+"""
 
-    References:
-{references}
-    """
+
+def description(network: Network) -> str:
+    """Returns what a network is: its name, parameters, twin and preprocessing."""
+    family = network.family.name
+    return "\n\n".join(
+        [
+            f"Creates `{network.name}`, a network of the family {family}.",
+            _filled(_size(network)),
+            _filled(_preprocessing(network)),
+        ]
+    )
+
+
+def references(network: Network) -> str:
+    """Returns the section of a docstring that names the papers of a network."""
+    lines = [_filled(f"- {each}", 4, 2) for each in network.family.references]
+    return "\n".join(["Reference:", *lines])
+
+
+def _filled(text: str, indent: int = 0, hanging: int = 0) -> str:
+    """Returns a paragraph in lines of `WIDTH` characters."""
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + hanging),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _size(network: Network) -> str:
-    spec = network.spec
+    spec, sentences = network.spec, []
     if isinstance(spec, ApplicationSpec):
-        without = ", without its SE layers" if spec.attention else ""
-        return f"It has {spec.parameters:,} parameters{without}."
-    outline = outline_of(network)
-    if outline is None:
-        return ""
-    return f"It has {outline.parameters:,} parameters with 1000 classes."
+        number = f"{spec.parameters:,} parameters with 1000 classes"
+        beside = ", in addition to those of its SE layers" if spec.attention else ""
+        sentences = [f"It has {number}{beside}."]
+    elif outline := outline_of(network):
+        sentences = [f"It has {outline.parameters:,} parameters with 1000 classes."]
+    if network.twin:
+        other = "without" if network.spec.attention else "with"
+        twin = lookup(network.twin).constructor
+        sentences.append(f"The same network {other} attention is `{twin}`.")
+    return " ".join(sentences)
+
+
+def _preprocessing(network: Network) -> str:
+    preprocessing = network.preprocessing
+    height, width = preprocessing.size
+    resized = " x ".join(map(str, preprocessing.resize_size))
+    return (
+        f"Default preprocessing: images of {height} x {width} pixels (height x width) "
+        f"with {preprocessing.channels} channels, resized to at least {resized} with "
+        f"{preprocessing.interpolation} interpolation, cropped in the center, and "
+        f"normalized with mean {preprocessing.mean} and standard deviation "
+        f"{preprocessing.std}, for pixels in the range 0 to 1."
+    )

@@ -2,6 +2,8 @@
 
 import math
 import numbers
+import pathlib
+from collections.abc import Callable, Mapping
 
 import keras
 
@@ -22,24 +24,24 @@ def create_model(
     model: str | NetworkSpec,
     /,
     include_top: bool = True,
-    weights: str | None = None,
-    input_tensor=None,
+    weights: str | pathlib.Path | Mapping | None = None,
+    input_tensor: keras.KerasTensor | None = None,
     input_shape: tuple[int | None, ...] | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation="softmax",
+    classifier_activation: str | Callable | None = "softmax",
     name: str | None = None,
-    attention=OWN_ATTENTION,
+    attention: str | keras.Layer | Callable | None = OWN_ATTENTION,
     ratio: float | None = None,
     squeeze: str | None = None,
-    gate_activation=None,
+    gate_activation: str | Callable | None = None,
     placement: str = "standard",
     stages: tuple[int, ...] | None = None,
     pyramid: bool = False,
     output_stride: int | None = None,
     drop_path: float = 0.0,
     data_format: str | None = None,
-    dtype=None,
+    dtype: str | keras.DTypePolicy | None = None,
 ) -> ImageModel:
     """Creates a network by its name or its spec.
 

@@ -1,0 +1,122 @@
+"""Writes the stub `se_keras/models/__init__.pyi`.
+
+The constructors of the networks are created when they are used, so that editors and
+type checkers don't find them in the module. The stub declares them, each with the
+docstring that `help()` shows.
+
+    python -m se_keras.models.stubs           # writes the stub
+    python -m se_keras.models.stubs --check   # fails if it is not up to date
+"""
+
+import ast
+import inspect
+import pathlib
+import sys
+import textwrap
+
+from se_keras.models import constructors, create
+from se_keras.models.registry import networks
+
+PACKAGE = pathlib.Path(__file__).parent
+STUB = PACKAGE / "__init__.pyi"
+COMMAND = "python -m se_keras.models.stubs"
+
+HEADER = f'''\
+"""Networks: by name or spec with `create_model`, or by constructor as in Keras."""
+
+# Written by `{COMMAND}`.
+'''
+PROTOCOL = '''\
+class _Constructor(Protocol):
+    """Creates a network. The arguments are those of `create_model` after the first."""
+
+    __name__: str
+
+    def __call__(
+        self,
+{parameters}
+    ) -> ImageModel: ...
+'''
+
+
+def stub() -> str:
+    """Returns the text of the stub."""
+    found = sorted(
+        (network for network in networks() if network.built_in),
+        key=lambda network: network.constructor,
+    )
+    return "\n".join(
+        [
+            HEADER,
+            *_imports(),
+            "",
+            PROTOCOL.format(parameters=textwrap.indent(_parameters(), " " * 8)),
+            *map(_declaration, found),
+        ]
+    )
+
+
+def _imports() -> list[str]:
+    """Returns the lines that import what the annotations name, and the public names."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    return [
+        "import pathlib",
+        "from collections.abc import Callable, Mapping",
+        "from typing import Protocol",
+        "",
+        "import keras",
+        "",
+        # `import name as name` makes a name of a stub public.
+        *(
+            f"from {node.module} import {alias.name} as {alias.name}"
+            for node in tree.body
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            if not (alias.asname or "").startswith("_")
+        ),
+    ]
+
+
+def _parameters() -> str:
+    """Returns the parameters of a constructor as they are written in the source."""
+    tree = ast.parse(inspect.getsource(create.create_model))
+    function = tree.body[0]
+    assert isinstance(function, ast.FunctionDef)
+    annotations = {
+        argument.arg: argument.annotation and ast.unparse(argument.annotation)
+        for argument in function.args.args
+    }
+    return "\n".join(
+        f"{parameter.name}: {annotations[parameter.name]} = {_literal(parameter)},"
+        for parameter in constructors.parameters()
+    )
+
+
+def _literal(parameter: inspect.Parameter) -> str:
+    value = parameter.default
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _declaration(network) -> str:
+    text = "\n\n".join(
+        [constructors.description(network), constructors.references(network)]
+    )
+    return f'{network.constructor}: _Constructor\n"""{text}\n"""\n'
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the command; returns its exit code."""
+    if arguments == ["--check"]:
+        if STUB.is_file() and STUB.read_text() == stub():
+            return 0
+        print(f"{STUB} is not up to date. Run `{COMMAND}`.", file=sys.stderr)
+        return 1
+    if arguments:
+        print(f"Usage: {COMMAND} [--check]", file=sys.stderr)
+        return 2
+    STUB.write_text(stub())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
