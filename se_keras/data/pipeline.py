@@ -94,9 +94,9 @@ def training_batches(
     """
     check_policy(on_bad_image)
     share = _Share(batch_size, *shard)
-    epoch = _Epoch(source, preprocessing, augmentation, seed, epoch, on_bad_image)
+    images = _Epoch(source, preprocessing, augmentation, seed, epoch, on_bad_image)
     steps = source.num_examples(source.train_split) // batch_size - first_step
-    records = epoch.records()
+    records = images.records()
     if service:
         # The number of records that a worker of the service gets is not known.
         records = records.repeat().enumerate()
@@ -104,10 +104,10 @@ def training_batches(
     else:
         records = share.of(records.enumerate().skip(first_step * batch_size))
     batches = (
-        records.map(epoch.prepare, num_parallel_calls=tf.data.AUTOTUNE)
+        records.map(images.prepare, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(share.size, drop_remainder=True)
         .enumerate(first_step)
-        .map(epoch.finish, num_parallel_calls=tf.data.AUTOTUNE)
+        .map(images.finish, num_parallel_calls=tf.data.AUTOTUNE)
     )
     if service:
         batches = batches.apply(

@@ -251,8 +251,9 @@ def transform(images: tf.Tensor, *matrix: tf.Tensor | float) -> tf.Tensor:
     # In TensorFlow the first pixel is at 0.
     left, top = left + (a + b - 1) / 2, top + (c + d - 1) / 2
     count = tf.shape(images)[:1]
-    numbers = (a, b, left, c, d, top, 0.0, 0.0)
-    numbers = [tf.broadcast_to(number, count) for number in numbers]
+    numbers = [
+        tf.broadcast_to(number, count) for number in (a, b, left, c, d, top, 0.0, 0.0)
+    ]
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=tf.stack(numbers, -1),

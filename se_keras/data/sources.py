@@ -40,7 +40,7 @@ def open_source(name: str, data_dir: str | None = None) -> ImageSource:
             f"pip install 'se-keras[train]'. Received: {name!r} ({error})"
         ) from error
     if name == embedded.NAME:
-        data_dir = data_dir or embedded.cache_dir()
+        data_dir = data_dir or str(embedded.cache_dir())
         try:
             embedded.prepare(data_dir)
         except OSError as error:

@@ -32,17 +32,17 @@ class TfdsSource(ImageSource):
     train_split: str
     evaluation_split: str
 
-    @property
+    @property  # type: ignore[override]
     def name(self) -> str:
         """Name of the data set."""
         return self.builder.info.name
 
-    @property
+    @property  # type: ignore[override]
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes in the order of the labels."""
         return tuple(self.builder.info.features[self.label_key].names)
 
-    @property
+    @property  # type: ignore[override]
     def image_shape(self) -> tuple[int | None, int | None, int]:
         """Height, width and channels of the stored images; `None` where they vary."""
         return tuple(self.builder.info.features[self.image_key].shape)

@@ -118,8 +118,8 @@ class Format:
 
     def describe(self, path: pathlib.Path) -> dict[str, Any]:
         """Returns what the report of the file at `path` states for this format only."""
-        describe = getattr(runtime, f"describe_{self.name}", lambda path: {})
-        return describe(path)
+        describe = getattr(runtime, f"describe_{self.name}", None)
+        return describe(path) if describe else {}
 
 
 @dataclasses.dataclass(frozen=True)

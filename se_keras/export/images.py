@@ -47,8 +47,8 @@ def calibration_images(source: Exported, images: np.ndarray | Iterable) -> np.nd
             was calibrated with such images would be wrong, and agree on them.
     """
     what = "calibration images"
-    images = _checked(source.network, _in_one_array(images, what), what)
-    least, most = images.min(), images.max()
+    array = _checked(source.network, _in_one_array(images, what), what)
+    least, most = array.min(), array.max()
     wanted, low, high = _range(source)
     if least == most or not low <= least <= most <= high:
         between = "" if np.isinf(low) else f" in {low:.3g}..{high:.3g}"
@@ -61,7 +61,7 @@ def calibration_images(source: Exported, images: np.ndarray | Iterable) -> np.nd
             f"Expected calibration images of pixels in 0..255. Received: numbers in "
             f"{least:.3g}..{most:.3g}"
         )
-    return images
+    return array
 
 
 def takes_pixels(source: Exported) -> bool:
@@ -135,7 +135,7 @@ def _array(images, what) -> np.ndarray:
         ) from error
 
 
-def _checked(network, images, what):
+def _checked(network, images, what) -> np.ndarray:
     expected = network.inputs[0].shape[1:]
     if (
         not images.size

@@ -85,7 +85,7 @@ def export_files(
                 raise UsageError(
                     f"Expected a directory. Received: {above}, which is a file"
                 )
-    options = {
+    options: dict[str, Any] = {
         "quantization": quantization,
         "dynamic_batch": dynamic_batch,
         "frozen": frozen,
@@ -117,7 +117,7 @@ def export_files(
     calibration = _kept(calibration)
     images = _kept(images)
     options["calibration"] = calibration
-    settings = {
+    settings: dict[str, Any] = {
         "include_preprocessing": include_preprocessing,
         "preprocessing": preprocessing,
         "input_size": input_size,

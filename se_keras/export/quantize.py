@@ -6,6 +6,7 @@ import pathlib
 import tempfile
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +17,7 @@ BUILT_IN = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
 _SMALLER = {"optimizations": [tf.lite.Optimize.DEFAULT]}
 
 # Settings of `tf.lite.TFLiteConverter` by quantization.
-CONVERTER_SETTINGS = {
+CONVERTER_SETTINGS: dict[str | None, dict[str, Any]] = {
     None: {"target_spec": BUILT_IN},
     "float16": {
         **_SMALLER,

@@ -172,8 +172,9 @@ def _operations_without(error) -> str:
     If its message has none, the reason in the message.
     """
     found = re.findall(r"tf\.([A-Z]\w+)", str(error))
-    reason = re.search(r"'tfl\.\w+' op .*", str(error)) or re.match(".*", str(error))
-    return ", ".join(sorted(set(found))) or reason[0]
+    reason = re.search(r"'tfl\.\w+' op .*", str(error))
+    first_line = str(error).partition("\n")[0]
+    return ", ".join(sorted(set(found))) or (reason[0] if reason else first_line)
 
 
 def write_onnx(
