@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 
 from se_keras import create_model, training
 from se_keras.errors import UsageError
-from se_keras.training.finetune import FreezeBackbone, distances, layer_rates
+from se_keras.training.finetune import FreezeBackbone, layer_rates
 from se_keras.training.optimizer import SGD
 from tests.training import trainers
 from tests.training.networks import SMALL, small_network
@@ -25,43 +25,43 @@ def small():
 
 
 @pytest.mark.usefixtures("small")
-def test_distances_count_stages_from_the_classifier():
-    found = distances(SMALL, SHAPE)
-    network = create_model(SMALL, input_shape=SHAPE)
-    for layer in network.layers:
-        if layer.name.startswith("stage"):
-            assert found[layer.name] == 4 - int(layer.name[len("stage")])
-    assert found["stem_conv"] == found["stem_bn"] == 4
-    assert "predictions" not in found
-
-
-@pytest.mark.usefixtures("small")
-@pytest.mark.parametrize(
-    ("name", "size", "last", "first"),
-    [
-        ("se_vgg16", 32, "block5_conv3", "block1_conv1"),
-        ("se_mobilenet", 32, None, None),
-    ],
-)
-def test_distances_of_other_families(name, size, last, first):
-    found = distances(name, (size, size, 3))
-    network = create_model(name, input_shape=(size, size, 3))
-    order = [found.get(layer.name, 0) for layer in network.layers if layer.weights]
-    assert order == sorted(order, reverse=True)
-    assert order[0] > 3
-    assert order[-1] == 0
-
-
-@pytest.mark.usefixtures("small")
 def test_layer_rates():
-    rates = layer_rates(SMALL, SHAPE, 0.5)
     network = create_model(SMALL, input_shape=SHAPE)
+    rates = layer_rates(network, 0.5)
     found = {v.path: rates(v) for v in network.trainable_variables}
     assert found["predictions/kernel"] == found["predictions/bias"] == 1
     assert found["stage3_block1_se/fc1/kernel"] == 0.5
     assert found["stage1_block1_conv1/kernel"] == 0.5**3
     assert found["stem_conv/kernel"] == 0.5**4
-    assert layer_rates(SMALL, SHAPE, 1.0) is None
+    assert layer_rates(network, 1.0) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "stages"), [("se_vgg16", 5), ("se_mobilenet", 5), ("se_shufflenet", 3)]
+)
+def test_layer_rates_of_other_families(name, stages):
+    """Each stage has its own, and a family without a stem has none for it."""
+    network = create_model(name, input_shape=(32, 32, 3))
+    rates = layer_rates(network, 0.5)
+    found = [rates(layer.weights[0]) for layer in network.layers if layer.weights]
+    assert found == sorted(found)
+    assert found[-1] == 1
+    stem = name != "se_vgg16"
+    assert set(found) == {0.5**n for n in range(stages + 1 + stem)}
+
+
+@pytest.mark.slow
+def test_layer_rates_of_the_deepest_network():
+    """Its layers are more than Keras can walk over without a higher limit."""
+    network = create_model("se_resnet269d", input_shape=(32, 32, 3))
+    rates = layer_rates(network, 0.5)
+    assert rates(network.get_layer("stem_conv1").kernel) == 0.5**5
+
+
+def test_layer_rates_of_a_model_without_stages():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    with pytest.raises(UsageError, match="layer_decay=0.5"):
+        layer_rates(model, 0.5)
 
 
 @pytest.mark.usefixtures("small")
