@@ -60,7 +60,7 @@ def test_layer_rates_of_the_deepest_network():
 
 def test_layer_rates_of_a_model_without_stages():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    with pytest.raises(UsageError, match="layer_decay=0.5"):
+    with pytest.raises(UsageError, match=r"layer_decay=0\.5"):
         layer_rates(model, 0.5)
 
 
