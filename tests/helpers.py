@@ -1,5 +1,6 @@
 """Small tools for tests that compare layers with something else."""
 
+import contextlib
 import importlib
 import os
 import pathlib
@@ -26,6 +27,19 @@ def require(name: str):
     if os.environ.get("SE_KERAS_REQUIRE_PARITY") == "1":
         return importlib.import_module(name)
     return pytest.importorskip(name)
+
+
+@contextlib.contextmanager
+def own_networks():
+    """Removes the networks that are registered in the context from the registry."""
+    from se_keras.models.registry import list_models, unregister
+
+    before = set(list_models())
+    try:
+        yield
+    finally:
+        for name in set(list_models()) - before:
+            unregister(name)
 
 
 def feature_maps(*shape: int):

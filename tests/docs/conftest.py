@@ -7,9 +7,8 @@ import sys
 
 import pytest
 
-from se_keras.models import registry
 from tests.docs import fixtures
-from tests.helpers import ROOT
+from tests.helpers import ROOT, own_networks
 
 HUB_NAME = re.compile(r"timm/[a-z]\w*\.\w+")
 
@@ -41,8 +40,8 @@ def directory(tmp_path, caches, monkeypatch):
     for name in ("benchmarks", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     # A network that a page registers is gone after it.
-    monkeypatch.setattr(registry, "_NETWORKS", dict(registry._NETWORKS))
-    return tmp_path
+    with own_networks():
+        yield tmp_path
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from se_keras.models import (
     VGGSpec,
     register,
 )
-from se_keras.models.registry import unregister
+from tests.helpers import own_networks
 from tests.models.tools import images, outputs
 
 TINY = ResNetSpec(block="basic", depths=(1, 1), widths=(8, 16), stem=Stem((8,), 3))
@@ -29,9 +29,8 @@ SMALL = {"input_shape": (32, 32, 3), "classes": 5}
 @pytest.fixture(autouse=True)
 def _leave_the_registry_as_it_was():
     before = list_models()
-    yield
-    for name in sorted(set(list_models()) - set(before)):
-        unregister(name)
+    with own_networks():
+        yield
     assert list_models() == before
 
 

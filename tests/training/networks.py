@@ -4,7 +4,8 @@ import contextlib
 import dataclasses
 
 from se_keras.models import register
-from se_keras.models.registry import lookup, unregister
+from se_keras.models.registry import lookup
+from tests.helpers import own_networks
 
 SMALL = "se_resnet8"
 
@@ -12,9 +13,7 @@ SMALL = "se_resnet8"
 @contextlib.contextmanager
 def small_network():
     """Registers `se_resnet8`, one block a stage, for a while."""
-    spec = dataclasses.replace(lookup("se_resnet20").spec, depths=(1, 1, 1))
-    register(SMALL, spec)
-    try:
+    with own_networks():
+        spec = lookup("se_resnet20").spec
+        register(SMALL, dataclasses.replace(spec, depths=(1, 1, 1)))
         yield
-    finally:
-        unregister(SMALL)
