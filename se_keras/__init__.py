@@ -10,6 +10,15 @@ from se_keras.models import create_model, list_models
 
 if TYPE_CHECKING:
     from se_keras import data, export, training
+else:
+    # Packages that import TensorFlow are imported when they are asked for.
+    _LAZY = ("data", "export", "training")
+
+    def __getattr__(name):
+        if name in _LAZY:
+            return importlib.import_module(f"se_keras.{name}")
+        raise AttributeError(f"module 'se_keras' has no attribute {name!r}")
+
 
 __version__ = "0.1.0"
 
@@ -31,15 +40,6 @@ __all__ = [
     "weights",
 ]
 
-# Packages that import TensorFlow are imported when they are asked for.
-_LAZY = ("data", "export", "training")
 
-
-def __getattr__(name):
-    if name in _LAZY:
-        return importlib.import_module(f"se_keras.{name}")
-    raise AttributeError(f"module 'se_keras' has no attribute {name!r}")
-
-
-def __dir__():
+def __dir__() -> list[str]:
     return __all__

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import numbers
+from typing import Any
 
 import keras
 
@@ -118,7 +119,7 @@ class Complexity:
         return "\n".join(lines)
 
 
-def complexity(model: keras.Model, input_shape=None) -> Complexity:
+def complexity(model: keras.Model, input_shape: Any = None) -> Complexity:
     """Counts the parameters and multiply-adds of a model, layer by layer.
 
     Counted are the multiply-adds of convolutions and fully connected layers, as
@@ -269,7 +270,7 @@ def _fits(shape, own) -> bool:
     if own is None or not isinstance(shape, tuple | list) or len(shape) != len(own):
         return False
     return all(
-        isinstance(size, numbers.Integral) and size > 0 and known in (None, size)
+        isinstance(size, numbers.Integral) and int(size) > 0 and known in (None, size)
         for size, known in zip(shape, own, strict=True)
     )
 

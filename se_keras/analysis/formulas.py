@@ -25,7 +25,7 @@ def multiply_adds(operation, inputs: tuple, outputs: tuple) -> int | None:
     formula = _formula(operation)
     if formula is None:
         products = type(operation).__name__ in PRODUCTS
-        return None if products or getattr(operation, "weights", ()) else 0
+        return None if products or getattr(operation, "weights", None) else 0
     if formula is _nothing:
         return 0
     if None in (*inputs, *outputs):

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -138,7 +139,7 @@ def find_bad_images(source: ImageSource, split: str, limit: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def naming_bad_images(source: ImageSource):
+def naming_bad_images(source: ImageSource) -> Iterator[None]:
     """Turns the failure of a pipeline on a bad record into an error with its name.
 
     TensorFlow's decoders do not report which record they failed on. To keep the name of

@@ -32,18 +32,20 @@ class TfdsSource(ImageSource):
     train_split: str
     evaluation_split: str
 
-    @property  # type: ignore[override]
-    def name(self) -> str:
+    @property
+    def name(self) -> str:  # type: ignore[override]
         """Name of the data set."""
         return self.builder.info.name
 
-    @property  # type: ignore[override]
-    def class_names(self) -> tuple[str, ...]:
+    @property
+    def class_names(self) -> tuple[str, ...]:  # type: ignore[override]
         """Names of the classes in the order of the labels."""
         return tuple(self.builder.info.features[self.label_key].names)
 
-    @property  # type: ignore[override]
-    def image_shape(self) -> tuple[int | None, int | None, int]:
+    @property
+    def image_shape(  # type: ignore[override]
+        self,
+    ) -> tuple[int | None, int | None, int]:
         """Height, width and channels of the stored images; `None` where they vary."""
         return tuple(self.builder.info.features[self.image_key].shape)
 

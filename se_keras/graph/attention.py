@@ -3,6 +3,7 @@
 import functools
 import inspect
 import operator
+from typing import Any
 
 import keras
 from keras import ops
@@ -126,9 +127,10 @@ def _parameters(kind: type) -> list[str]:
     """
     found = {}
     for base in kind.__mro__[: kind.__mro__.index(keras.Layer)]:
-        if "__init__" not in vars(base):
+        constructor = vars(base).get("__init__")
+        if constructor is None:
             continue
-        parameters = inspect.signature(base.__init__).parameters.values()
+        parameters = inspect.signature(constructor).parameters.values()
         kinds = {parameter.kind for parameter in parameters}
         found |= dict.fromkeys(
             parameter.name
@@ -230,7 +232,8 @@ def identity_gate(gate: Gate) -> Gate:
                 f"two gates of 1/2 are 1 together. Received: merge={gate.merge!r}"
             )
         return _copy(gate)
-    activation = DOUBLED.get(gate.gate_activation, gate.gate_activation)
+    own: Any = gate.gate_activation
+    activation = DOUBLED.get(own, own)
     start = float(ops.convert_to_numpy(activation(ops.zeros((1, 1))))[0, 0])
     if start != 1:
         raise ValueError(
@@ -253,7 +256,7 @@ def _copy(gate: Gate, **changes) -> Gate:
 
 def start_at_identity(gate: Gate) -> None:
     """Sets to zero the last layer of a built gate that `identity_gate` returned."""
-    for name in _last_layers(gate):
+    for name in _last_layers(gate) or ():
         for weight in operator.attrgetter(name)(gate).weights:
             weight.assign(ops.zeros(weight.shape))
 

@@ -58,9 +58,9 @@ def set_architectures(architectures: Architectures) -> None:
 def add_squeeze_excite(
     model: keras.Model,
     after: Iterable[str] | Callable | None = None,
-    attention: str | keras.Layer = "se",
+    attention: str | keras.Layer | Callable = "se",
     ratio: float = RATIO,
-    gate_activation=None,
+    gate_activation: str | Callable | None = None,
     identity_start: bool = True,
     name: str | None = None,
 ) -> keras.Model:

@@ -27,7 +27,7 @@ class Ref(NamedTuple):
 
     operation: str
     call: int = 0
-    index: int = 0
+    index: int = 0  # type: ignore[assignment]  # hides that of the tuple
 
 
 class Graph:
@@ -341,7 +341,12 @@ def _ref(tensor: dict) -> Ref:
 def _tensors(value) -> list[dict]:
     """Returns the tensors in the config of arguments, in order."""
     found = []
-    _map_tensors(lambda tensor: found.append(tensor) or tensor, value)
+
+    def add(tensor):
+        found.append(tensor)
+        return tensor
+
+    _map_tensors(add, value)
     return found
 
 

@@ -2,8 +2,14 @@
 
 import math
 import numbers
+from collections.abc import Callable
 
 import keras
+
+# What Keras takes for an argument of a layer: an object or its name.
+Activation = str | Callable | None
+Initializer = str | keras.initializers.Initializer
+Regularizer = str | keras.regularizers.Regularizer | None
 
 DATA_FORMATS = ("channels_last", "channels_first")
 
@@ -15,6 +21,19 @@ def positive_integer(name: str, value: int) -> int:
             f"Argument `{name}` must be a positive integer. Received: {name}={value!r}"
         )
     return int(value)
+
+
+def positive_number(name: str, value: float) -> float:
+    """Returns `value`, or raises a `ValueError` that names the argument."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, float | numbers.Real)
+        or not float(value) > 0
+    ):
+        raise ValueError(
+            f"Argument `{name}` must be a positive number. Received: {name}={value!r}"
+        )
+    return value
 
 
 def standardize_data_format(data_format: str | None) -> str:

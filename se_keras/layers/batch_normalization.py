@@ -1,5 +1,7 @@
 """Batch normalization by TensorFlow's fused kernel."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -33,7 +35,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     (2, 8, 8, 16)
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Returns the normalized inputs; in training, updates the moving statistics."""
         if training and self.trainable and mask is None and self._is_fused(inputs):
             return self._fused(inputs)

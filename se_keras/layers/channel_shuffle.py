@@ -1,5 +1,7 @@
 """Channels exchanged between the groups of a grouped convolution."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -39,13 +41,13 @@ class ChannelShuffle(keras.layers.Layer):
     (2, 8, 8, 6)
     """
 
-    def __init__(self, groups: int, data_format: str | None = None, **kwargs):
+    def __init__(self, groups: int, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.groups = positive_integer("groups", groups)
         self.data_format = standardize_data_format(data_format)
         self._axis = 1 if self.data_format == "channels_first" else 3
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         """Checks the number of channels."""
         if len(input_shape) != 4 or not input_shape[self._axis]:
             raise ValueError(
@@ -58,7 +60,7 @@ class ChannelShuffle(keras.layers.Layer):
                 f"Received: input_shape={tuple(input_shape)}"
             )
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """Returns `inputs` with its channels in another order."""
         shape = ops.shape(inputs)
         before, after = shape[: self._axis], shape[self._axis + 1 :]
@@ -66,11 +68,11 @@ class ChannelShuffle(keras.layers.Layer):
         x = ops.reshape(inputs, (*before, *table, *after))
         return ops.reshape(ops.swapaxes(x, self._axis, self._axis + 1), shape)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """The input's shape."""
         return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that re-create the layer."""
         return {
             **super().get_config(),

@@ -1,11 +1,18 @@
 """Channel gates without a bottleneck: effective SE and ECA."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
-from se_keras.layers.arguments import clone_initializer, positive_integer
+from se_keras.layers.arguments import (
+    Activation,
+    Initializer,
+    Regularizer,
+    clone_initializer,
+    positive_integer,
+)
 from se_keras.layers.gate import DenseGate, Gate
 
 
@@ -45,13 +52,13 @@ class EffectiveSqueezeExcite(DenseGate):
 
     def __init__(
         self,
-        gate_activation="hard_sigmoid",
+        gate_activation: Activation = "hard_sigmoid",
         use_bias: bool = True,
-        kernel_initializer="he_normal",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
+        kernel_initializer: Initializer = "he_normal",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
         data_format: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(
             gate_activation=gate_activation,
@@ -63,11 +70,11 @@ class EffectiveSqueezeExcite(DenseGate):
             **kwargs,
         )
 
-    def build_gate(self, channels, rank):
+    def build_gate(self, channels: int, rank: int) -> None:
         """Creates the fully connected layer."""
         self.fc = self.dense("fc", channels, self.gate_activation, channels)
 
-    def excite(self, squeezed):
+    def excite(self, squeezed: Any) -> Any:
         """Returns the gates: `(batch, channels)`."""
         return self.fc(squeezed)
 
@@ -120,10 +127,10 @@ class EfficientChannelAttention(Gate):
         kernel_size: int | None = None,
         gamma: float = 2,
         beta: float = 1,
-        gate_activation="sigmoid",
-        kernel_initializer="glorot_uniform",
+        gate_activation: Activation = "sigmoid",
+        kernel_initializer: Initializer = "glorot_uniform",
         data_format: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(data_format=data_format, **kwargs)
         if kernel_size is not None:
@@ -150,7 +157,7 @@ class EfficientChannelAttention(Gate):
         size = int(abs(math.log2(channels) + self.beta) / self.gamma)
         return max(size if size % 2 else size + 1, 3)
 
-    def build_gate(self, channels, rank):
+    def build_gate(self, channels: int, rank: int) -> None:
         """Creates the convolution along the channels."""
         self.conv = keras.layers.Conv1D(
             1,
@@ -165,7 +172,7 @@ class EfficientChannelAttention(Gate):
         )
         self.conv.build((None, channels, 1))
 
-    def excite(self, squeezed):
+    def excite(self, squeezed: Any) -> Any:
         """Returns the gates: `(batch, channels)`."""
         return ops.squeeze(self.conv(ops.expand_dims(squeezed, -1)), -1)
 
@@ -174,7 +181,7 @@ class EfficientChannelAttention(Gate):
         """The gates come from the means alone."""
         return True
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that re-create the layer."""
         return {
             **super().get_config(),

@@ -1,9 +1,17 @@
 """The base classes of attention layers that multiply their input by gates."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
-from se_keras.layers.arguments import clone_initializer, standardize_data_format
+from se_keras.layers.arguments import (
+    Activation,
+    Initializer,
+    Regularizer,
+    clone_initializer,
+    standardize_data_format,
+)
 from se_keras.layers.means import mean, with_mean
 
 
@@ -67,7 +75,7 @@ class Gate(keras.layers.Layer):
     ```
     """
 
-    def __init__(self, data_format: str | None = None, **kwargs):
+    def __init__(self, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
 
@@ -75,11 +83,11 @@ class Gate(keras.layers.Layer):
         """Creates the weights for inputs of `rank` axes with `channels` channels."""
         raise NotImplementedError
 
-    def compute_gate(self, inputs):
+    def compute_gate(self, inputs: Any) -> Any:
         """Returns the gates for `inputs`, which have the compute dtype."""
         return self.excite(self.squeeze_mean(inputs))
 
-    def excite(self, squeezed):
+    def excite(self, squeezed: Any) -> Any:
         """Returns the gates for the means of the channels, `(batch, channels)`."""
         raise NotImplementedError
 
@@ -88,7 +96,7 @@ class Gate(keras.layers.Layer):
         """Whether the gates come from `excite` and the means alone."""
         return False
 
-    def gate(self, inputs):
+    def gate(self, inputs: Any) -> Any:
         """Returns the gates of an input, without multiplying it by them.
 
         Args:
@@ -112,7 +120,7 @@ class Gate(keras.layers.Layer):
             )
         return self.compute_gate(ops.cast(inputs, self.compute_dtype))
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         """Checks the input's shape and creates the weights."""
         rank = len(input_shape)
         if rank not in (3, 4, 5):
@@ -134,7 +142,7 @@ class Gate(keras.layers.Layer):
         self._built_for = self._shape_key(input_shape)
         self.build_gate(channels, rank)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool | None = False) -> Any:
         """Returns `inputs` scaled by their gates."""
         self._check_dtype(inputs)
         if training and self.excites_means:
@@ -146,7 +154,7 @@ class Gate(keras.layers.Layer):
             gates = self.compute_gate(inputs)
         return inputs * self.broadcast(gates, inputs)
 
-    def broadcast(self, gates, inputs):
+    def broadcast(self, gates: Any, inputs: Any) -> Any:
         """Gives gates of shape `(batch, channels)` the rank of `inputs`."""
         if len(gates.shape) == len(inputs.shape):
             return gates
@@ -156,20 +164,20 @@ class Gate(keras.layers.Layer):
             return ops.reshape(gates, (-1, channels, *ones))
         return ops.reshape(gates, (-1, *ones, channels))
 
-    def squeeze_mean(self, inputs):
+    def squeeze_mean(self, inputs: Any) -> Any:
         """Returns the mean over all spatial axes, accumulated in float32 or wider."""
         return mean(inputs, self._spatial_axes(inputs), self._wide_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """A gate keeps the shape of its input."""
         return tuple(input_shape)
 
-    def compute_output_spec(self, inputs, training=False):
+    def compute_output_spec(self, inputs: Any, training: bool | None = False) -> Any:
         """A gate keeps the shape of its input and returns the compute dtype."""
         self._check_dtype(inputs)
         return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that re-create the layer."""
         return {**super().get_config(), "data_format": self.data_format}
 
@@ -216,13 +224,13 @@ class DenseGate(Gate):
 
     def __init__(
         self,
-        gate_activation="sigmoid",
+        gate_activation: Activation = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer="he_normal",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
+        kernel_initializer: Initializer = "he_normal",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
         data_format: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(data_format=data_format, **kwargs)
         self.gate_activation = keras.activations.get(gate_activation)
@@ -231,7 +239,9 @@ class DenseGate(Gate):
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
-    def dense(self, name: str, units: int, activation, channels: int):
+    def dense(
+        self, name: str, units: int, activation: Activation, channels: int
+    ) -> keras.layers.Dense:
         """Returns a fully connected layer, built on inputs of `channels` channels."""
         layer = keras.layers.Dense(
             units,
@@ -246,7 +256,7 @@ class DenseGate(Gate):
         layer.build((None, channels))
         return layer
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that re-create the layer."""
         return {
             **super().get_config(),

@@ -1,5 +1,7 @@
 """Zero channels for shortcuts without parameters."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -39,13 +41,13 @@ class PadChannels(keras.layers.Layer):
     (2, 8, 8, 32)
     """
 
-    def __init__(self, channels: int, data_format: str | None = None, **kwargs):
+    def __init__(self, channels: int, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.channels = positive_integer("channels", channels)
         self.data_format = standardize_data_format(data_format)
         self._axis = 1 if self.data_format == "channels_first" else 3
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         """Checks the number of input channels."""
         if len(input_shape) != 4 or not input_shape[self._axis]:
             raise ValueError(
@@ -58,19 +60,19 @@ class PadChannels(keras.layers.Layer):
                 f"Received: input_shape={tuple(input_shape)}"
             )
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """Returns `inputs` with channels of zeros after its own."""
         padding = [(0, 0)] * 4
         padding[self._axis] = (0, self.channels - inputs.shape[self._axis])
         return ops.pad(inputs, padding)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """The input's shape with `channels` channels."""
         shape = list(input_shape)
         shape[self._axis] = self.channels
         return tuple(shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that re-create the layer."""
         return {
             **super().get_config(),

@@ -1,5 +1,7 @@
 """The random mix of two branches that regularizes Shake-Shake networks."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -57,7 +59,7 @@ class ShakeShake(keras.layers.Layer):
         forward: str = "shake",
         backward: str = "shake",
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         for name, value, known in (
@@ -75,7 +77,7 @@ class ShakeShake(keras.layers.Layer):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         """Checks that there are two inputs of one shape."""
         is_list = isinstance(input_shape[0], tuple | list)
         if not is_list or len(input_shape) != 2 or input_shape[0] != input_shape[1]:
@@ -84,7 +86,7 @@ class ShakeShake(keras.layers.Layer):
                 f"Received: input_shape={input_shape}"
             )
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool | None = False) -> Any:
         """Returns the mix of both inputs."""
         if not training:
             return self._mix(inputs, 0.5)
@@ -96,11 +98,11 @@ class ShakeShake(keras.layers.Layer):
         backward = backward - ops.stop_gradient(backward)
         return ops.stop_gradient(self._mix(inputs, weight)) + backward
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of one input."""
         return tuple(input_shape[0])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that re-create the layer."""
         return {
             **super().get_config(),

@@ -1,5 +1,7 @@
 """Spatial squeeze-excitation, alone and together with the channel gate."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -41,11 +43,11 @@ class SpatialSqueezeExcite(DenseGate):
     (2, 7, 7, 64)
     """
 
-    def build_gate(self, channels, rank):
+    def build_gate(self, channels: int, rank: int) -> None:
         """Creates the 1x1 convolution: a fully connected layer at each position."""
         self.fc = self.dense("fc", 1, self.gate_activation, channels)
 
-    def compute_gate(self, inputs):
+    def compute_gate(self, inputs: Any) -> Any:
         """Returns the gates: the input's shape with one channel."""
         if self._channel_axis == -1:
             return self.fc(inputs)
@@ -93,7 +95,7 @@ class ConcurrentSqueezeExcite(Gate):
         ratio: float = 2,
         merge: str = "add",
         data_format: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(data_format=data_format, **kwargs)
         if merge not in MERGES:
@@ -106,14 +108,14 @@ class ConcurrentSqueezeExcite(Gate):
         self.channel = SqueezeExcite(ratio, name="channel", **shared)
         self.spatial = SpatialSqueezeExcite(name="spatial", **shared)
 
-    def build_gate(self, channels, rank):
+    def build_gate(self, channels: int, rank: int) -> None:
         """Builds both gates."""
-        shape = [None] * rank
+        shape: list[int | None] = [None] * rank
         shape[self._channel_axis] = channels
         self.channel.build(tuple(shape))
         self.spatial.build(tuple(shape))
 
-    def compute_gate(self, inputs):
+    def compute_gate(self, inputs: Any) -> Any:
         """Returns the merged gates, of the input's shape."""
         channel = self.channel.broadcast(self.channel.compute_gate(inputs), inputs)
         spatial = self.spatial.compute_gate(inputs)
@@ -126,6 +128,6 @@ class ConcurrentSqueezeExcite(Gate):
             inputs < 0, ops.minimum(channel, spatial), ops.maximum(channel, spatial)
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that re-create the layer."""
         return {**super().get_config(), "ratio": self.ratio, "merge": self.merge}

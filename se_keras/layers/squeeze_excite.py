@@ -1,11 +1,18 @@
 """The Squeeze-and-Excitation layer."""
 
-import numbers
+from typing import Any
 
 import keras
 from keras import ops
 
-from se_keras.layers.arguments import positive_integer, rounded_width
+from se_keras.layers.arguments import (
+    Activation,
+    Initializer,
+    Regularizer,
+    positive_integer,
+    positive_number,
+    rounded_width,
+)
 from se_keras.layers.gate import DenseGate
 
 SQUEEZES = ("avg", "max")
@@ -88,16 +95,16 @@ class SqueezeExcite(DenseGate):
         hidden_channels: int | None = None,
         divisor: int = 1,
         min_channels: int = 1,
-        activation="relu",
-        gate_activation="sigmoid",
+        activation: Activation = "relu",
+        gate_activation: Activation = "sigmoid",
         squeeze: str = "avg",
         use_bias: bool = True,
-        kernel_initializer="he_normal",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
+        kernel_initializer: Initializer = "he_normal",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
         data_format: str | None = None,
         round_limit: float = 0.0,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(
             gate_activation=gate_activation,
@@ -108,14 +115,6 @@ class SqueezeExcite(DenseGate):
             data_format=data_format,
             **kwargs,
         )
-        if (
-            isinstance(ratio, bool)
-            or not isinstance(ratio, numbers.Real)
-            or not ratio > 0
-        ):
-            raise ValueError(
-                f"Argument `ratio` must be a positive number. Received: ratio={ratio!r}"
-            )
         if squeeze not in SQUEEZES:
             raise ValueError(
                 f"Argument `squeeze` must be one of {SQUEEZES}. "
@@ -126,7 +125,7 @@ class SqueezeExcite(DenseGate):
                 "Argument `round_limit` must be in the range 0 to 1. "
                 f"Received: round_limit={round_limit!r}"
             )
-        self.ratio = ratio
+        self.ratio = positive_number("ratio", ratio)
         self.hidden_channels = (
             None
             if hidden_channels is None
@@ -145,19 +144,19 @@ class SqueezeExcite(DenseGate):
         width = rounded_width(channels / self.ratio, self.divisor, self.round_limit)
         return max(width, self.min_channels)
 
-    def build_gate(self, channels, rank):
+    def build_gate(self, channels: int, rank: int) -> None:
         """Creates the two fully connected layers."""
         hidden = self.compute_hidden_channels(channels)
         self.fc1 = self.dense("fc1", hidden, self.activation, channels)
         self.fc2 = self.dense("fc2", channels, self.gate_activation, hidden)
 
-    def compute_gate(self, inputs):
+    def compute_gate(self, inputs: Any) -> Any:
         """Returns the gates of `inputs`: `(batch, channels)`."""
         if self.squeeze == "max":
             return self.excite(ops.max(inputs, axis=self._spatial_axes(inputs)))
         return super().compute_gate(inputs)
 
-    def excite(self, squeezed):
+    def excite(self, squeezed: Any) -> Any:
         """Returns the gates for what the squeeze returned: `(batch, channels)`."""
         return self.fc2(self.fc1(squeezed))
 
@@ -166,7 +165,7 @@ class SqueezeExcite(DenseGate):
         """Whether the squeeze is the average."""
         return self.squeeze == "avg"
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that re-create the layer."""
         return {
             **super().get_config(),

@@ -127,7 +127,9 @@ def find(graph) -> dict[str, list[str] | None]:
             return {f"the {structure.family} networks of se_keras": places}
     names = graph.operations.keys()
     return {
-        row.name: row.places and [name for name in names if name in row.places]
+        row.name: None
+        if row.places is None
+        else [name for name in names if name in row.places]
         for row in APPLICATIONS
         if row.signature & names
     }

@@ -135,7 +135,7 @@ def _avg_pool(net, x, role, stride):
 
 POOLS = {"avg": _avg_pool, "max": _max_pool}
 
-MODULES = (
+MODULES: tuple[InceptionModule, ...] = (
     InceptionModule("3a", 1, 64, (64, 64), (64, 96), 32),
     InceptionModule("3b", 1, 64, (64, 96), (64, 96), 64),
     InceptionModule("3c", 2, None, (128, 160), (64, 96), None, "max"),

@@ -48,7 +48,7 @@ class NetworkBuilder:
         self.dropped_branches = 0
         self._attention = attention or Attention()
         self._recorder = Recorder()
-        self._part = None
+        self._part = self._recorder.begin("stem", STEM, None)
         # By identity, with the tensors, which keeps the identities valid.
         self._producers = {}
 
@@ -148,7 +148,7 @@ class NetworkBuilder:
             name: Name of the attention layer. Defaults to that of its role.
         """
         name = name or self._name(role)
-        stage = self._part.stage if stage is None else stage
+        stage = (self._part.stage or STEM) if stage is None else stage
         if placement == "standard":
             self._recorder.place(name, self.producer(x))
         y = self._attention(placement, x, stage=stage, name=name)

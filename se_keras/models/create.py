@@ -265,7 +265,7 @@ def _is_image_shape(shape, data_format) -> bool:
     *size, channels = _image_size(shape, data_format)
     numbers_of = [channels, *(n for n in size if n is not None)]
     return all(
-        isinstance(n, numbers.Integral) and not isinstance(n, bool) and n > 0
+        isinstance(n, numbers.Integral) and not isinstance(n, bool) and int(n) > 0
         for n in numbers_of
     )
 

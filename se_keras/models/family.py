@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from se_keras.models.spec import NetworkSpec
 from se_keras.models.structure import Structure
@@ -63,7 +64,7 @@ class Family:
     networks: Mapping[str, tuple[str, NetworkSpec]]
     references: tuple[str, ...] = ()
     head: Callable | None = None
-    traits: Callable[[NetworkSpec], dict] = _no_traits
+    traits: Callable[[Any], dict] = _no_traits
     state_dicts: tuple[StateDictFormat, ...] = ()
     timm_names: frozenset[str] = frozenset()
     pretrained: Mapping[str, Callable] = dataclasses.field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from typing import Any
 
 import keras
 
@@ -63,11 +64,13 @@ class ImageModel(keras.Model):
     class_names: tuple[str, ...] | None = None
     structure: Structure | None = None
 
-    def __init__(self, inputs, outputs, name=None, **kwargs):
+    def __init__(
+        self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any
+    ) -> None:
         with _deep_recursion():
             super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the config of the functional model, and the attributes."""
         config = super().get_config()
         if self.preprocessing:
@@ -79,7 +82,9 @@ class ImageModel(keras.Model):
         return config
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> "ImageModel":
         """Re-creates the model from `get_config`."""
         config = dict(config)
         preprocessing = config.pop("preprocessing", None)

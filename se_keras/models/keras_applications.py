@@ -117,7 +117,7 @@ def features(spec: ApplicationSpec, net: NetworkBuilder, x) -> dict:
         The last feature map of each stride by the name of its level, from `P2` with
         stride 4.
     """
-    source = spec.network(include_top=False, weights=None)
+    source = _application(spec)(include_top=False, weights=None)
     names = layer_names(spec, source)
     ends = {block.attention: block for block in spec.blocks}
     outputs = {}
@@ -141,6 +141,12 @@ def features(spec: ApplicationSpec, net: NetworkBuilder, x) -> dict:
 
     keras.models.clone_model(source, x, clone_function=copy, call_function=call)
     return {level: outputs[name] for level, name in spec.levels}
+
+
+def _application(spec: ApplicationSpec) -> Callable:
+    """Returns the function that creates a network; a spec without it is refused."""
+    assert spec.network is not None
+    return spec.network
 
 
 def _parts(spec, names) -> dict[str, tuple[str, int]]:
@@ -238,7 +244,7 @@ def load_imagenet(spec: ApplicationSpec, network: keras.Model) -> None:
 def _with_imagenet(spec):
     """Returns Keras's network with its weights, which are downloaded to its cache."""
     try:
-        return spec.network(weights="imagenet")
+        return _application(spec)(weights="imagenet")
     except Exception as error:
         # Keras raises nothing more special.
         failure = re.match(r"URL fetch failure on (\S+): (.*)", str(error), re.DOTALL)

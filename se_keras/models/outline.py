@@ -114,11 +114,11 @@ def outline(spec: NetworkSpec) -> Outline:
     Args:
         spec: A spec of a family that `is_outlined`.
     """
-    family, size = family_of(spec), spec.preprocessing.size
+    family = family_of(spec)
     # Sizes that the network halves as often as it likes.
-    size = tuple(max(32, math.ceil(side / 32) * 32) for side in size)
+    height, width = (max(32, math.ceil(n / 32) * 32) for n in spec.preprocessing.size)
     net = _Outliner(spec)
-    x = _Map(*size, spec.preprocessing.channels)
+    x = _Map(height, width, spec.preprocessing.channels)
     levels = family.features(spec, net, x)
     with net.part("head", None):
         classify(family, spec, net, list(levels.values())[-1], CLASSES)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,8 @@ class Preprocessing:
     @property
     def resize_size(self) -> tuple[int, int]:
         """Least height and width in pixels before the center crop."""
-        return tuple(math.floor(side / self.crop) for side in self.size)
+        height, width = self.size
+        return math.floor(height / self.crop), math.floor(width / self.crop)
 
     @property
     def scale(self) -> np.ndarray:
@@ -66,11 +68,11 @@ class Preprocessing:
         """Offset of each channel: `normalized = pixel * scale + offset`."""
         return (-np.asarray(self.mean) / np.asarray(self.std)).astype("float32")
 
-    def normalize(self, pixels):
+    def normalize(self, pixels: Any) -> Any:
         """Returns `pixels`, in 0..255 with channels last, as the network wants them."""
         return pixels * self.scale + self.offset
 
-    def denormalize(self, images):
+    def denormalize(self, images: Any) -> Any:
         """Returns the pixels of normalized images: the inverse of `normalize`.
 
         Args:
@@ -81,7 +83,9 @@ class Preprocessing:
         """
         return (images - self.offset) / self.scale
 
-    def with_input(self, height: int | None, width: int | None, channels: int):
+    def with_input(
+        self, height: int | None, width: int | None, channels: int
+    ) -> "Preprocessing":
         """Returns the preprocessing for another input; unknown sizes stay as they are.
 
         Another number of channels gets the average of the mean and of the standard
@@ -94,16 +98,17 @@ class Preprocessing:
         size = (height or self.size[0], width or self.size[1])
         return dataclasses.replace(self, size=size, mean=mean, std=std)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Returns the preprocessing as plain data for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, data: dict) -> "Preprocessing":
+    def from_dict(cls, data: dict[str, Any]) -> "Preprocessing":
         """Returns the preprocessing that `to_dict` returned, also after JSON."""
-        return cls(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        )
+        fields: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
+        }
+        return cls(**fields)
 
 
 IMAGENET = Preprocessing()

@@ -105,7 +105,8 @@ def unregister(name: str) -> None:
     network = _NETWORKS.get(name)
     if network and not network.built_in:
         del _NETWORKS[name]
-        _NETWORKS.pop(network.twin, None)
+        if network.twin:
+            _NETWORKS.pop(network.twin, None)
 
 
 def _with_twin(name, constructor, spec, built_in=False) -> list[Network]:

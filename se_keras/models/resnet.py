@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+from typing import Any
 
 from se_keras.layers import SqueezeExcite
 from se_keras.models.builder import NetworkBuilder
@@ -343,7 +344,7 @@ def _timm_stem(part: Part) -> dict:
 
 
 def _timm_block(part: Part, first: int, se: str) -> dict:
-    block = f"layer{part.stage}.{part.block - 1}"
+    block = f"layer{part.stage}.{(part.block or 1) - 1}"
     return {
         **{
             (f"{kind}{i}", ""): f"{block}.{kind}{i}"
@@ -416,9 +417,9 @@ def _resnext(depth: int, groups: int, group_width: int, **fields) -> ResNetSpec:
     return _spec(depth, groups=groups, group_width=group_width, **fields)
 
 
-_POOLED = {"shortcut": "pooled_projection"}
-_D = {"stem": STEM_D, **_POOLED}
-_AA = {"stem": STEM_D_AA, "anti_alias": True, **_POOLED}
+_POOLED: dict[str, Any] = {"shortcut": "pooled_projection"}
+_D: dict[str, Any] = {"stem": STEM_D, **_POOLED}
+_AA: dict[str, Any] = {"stem": STEM_D_AA, "anti_alias": True, **_POOLED}
 _CAFFE = {"stem": STEM_CAFFE, "stride_in": "1x1"}
 _154 = {"shortcut": "projection_3x3", "reduce_first": 2}
 

@@ -59,7 +59,7 @@ def check_key(name: str, value, table) -> None:
 
 def check_range(name: str, value, low: float, high: float) -> None:
     """Raises a `ValueError` if a field is not a number in `[low, high]`."""
-    if not isinstance(value, numbers.Real) or not low <= value <= high:
+    if not isinstance(value, numbers.Real) or not low <= float(value) <= high:
         raise ValueError(
             f"Field `{name}` must be a number in the range {low} to {high}. "
             f"Received: {name}={value!r}"
@@ -77,7 +77,7 @@ def check_integers(name: str, values, lengths_of: str = "", length: int = 0) -> 
     """
     numbers_of = values if isinstance(values, list | tuple) else (values,)
     if not numbers_of or not all(
-        isinstance(n, numbers.Integral) and not isinstance(n, bool) and n > 0
+        isinstance(n, numbers.Integral) and not isinstance(n, bool) and int(n) > 0
         for n in numbers_of
     ):
         raise ValueError(

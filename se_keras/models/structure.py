@@ -24,7 +24,7 @@ class Part:
     name: str
     stage: int | None
     block: int | None
-    layers: Mapping[str, str]
+    layers: dict[str, str]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,8 @@
 import contextlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -65,7 +66,7 @@ class Cluster:
         """Index of this worker and number of workers, for input pipelines."""
         return self.index, self.workers
 
-    def scope(self):
+    def scope(self) -> contextlib.AbstractContextManager:
         """Returns a context in which variables are created on all replicas."""
         return self._strategy.scope()
 
@@ -87,7 +88,7 @@ class Cluster:
                 f"Received: batch_size={batch_size}{accumulation}"
             )
 
-    def distribute(self, data: tf.data.Dataset):
+    def distribute(self, data: tf.data.Dataset) -> Any:
         """Distributes a data set to the replicas of this worker.
 
         Args:
@@ -110,7 +111,7 @@ class Cluster:
 
         return self._strategy.distribute_datasets_from_function(local)
 
-    def run(self, step: Callable, batch: Sequence = ()):
+    def run(self, step: Callable, batch: Sequence = ()) -> Any:
         """Calls `step(*batch)` on each replica; returns the results of all replicas."""
         return self._strategy.run(step, args=tuple(batch))
 
@@ -140,11 +141,11 @@ class Cluster:
         """Returns the sums of tensors over all replicas; call it within `run`."""
         return _all_reduce_sum(tensors)
 
-    def update(self, variable: keras.Variable, function: Callable, *args) -> None:
+    def update(self, variable: keras.Variable, function: Callable, *args: Any) -> None:
         """Calls `function(variable, *args)` where each copy of a variable is."""
         self._strategy.extended.update(variable.value, function, args=args)
 
-    def broadcast(self, value=None):
+    def broadcast(self, value: Any = None) -> Any:
         """Returns the chief's value on all workers.
 
         Args:
@@ -193,7 +194,7 @@ class Cluster:
         return int(add(tf.constant(number)).numpy()) // replicas_of_worker
 
     @contextlib.contextmanager
-    def chief_first(self):
+    def chief_first(self) -> Iterator[None]:
         """A context that the chief runs before the others, which wait for it."""
         if not self.is_chief:
             self.broadcast()
@@ -202,7 +203,7 @@ class Cluster:
             self.broadcast()
 
     @contextlib.contextmanager
-    def lost_worker_errors(self):
+    def lost_worker_errors(self) -> Iterator[None]:
         """Turns the errors of what workers do together into `WorkerLostError`."""
         if self.workers == 1:
             yield

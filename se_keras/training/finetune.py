@@ -58,7 +58,13 @@ def layer_rates(
     """
     if decay == 1:
         return None
-    away = structure_of(model).distances()
+    structure = structure_of(model)
+    if structure is None:
+        raise UsageError(
+            "Expected a network of se_keras, whose stages are known, with layer_decay. "
+            f"Received: layer_decay={decay} and model {model.name!r}"
+        )
+    away = structure.distances()
     by_variable = {
         id(variable): decay ** away.get(layer.name, 0)
         for layer in model.layers

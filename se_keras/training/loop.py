@@ -8,6 +8,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -227,7 +228,7 @@ class Trainer:
         logs = self.task.evaluate(_without_stopping(totals), _concatenated(predictions))
         return logs | {"examples": int(totals["examples"])}
 
-    def train_step(self, batch) -> dict[str, tf.Tensor]:
+    def train_step(self, batch: Any) -> dict[str, tf.Tensor]:
         """Takes one training step.
 
         Args:

@@ -5,12 +5,16 @@ looks for infinities, where Keras's optimizers would sum them afterwards.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
 
 from se_keras.training import sgd
 from se_keras.training.schedule import make_schedule
+
+if TYPE_CHECKING:
+    from se_keras.training.recipe import Recipe
 
 
 def decays(variable: keras.Variable) -> bool:
@@ -40,7 +44,7 @@ class _PerVariable:
         rate_scale: Callable[[keras.Variable], float] | None = None,
         **kwargs,
     ):
-        super().__init__(learning_rate, **kwargs)
+        super().__init__(learning_rate, **kwargs)  # type: ignore[call-arg]
         self.decoupled_decay = decoupled_decay
         self._rate_scale = rate_scale or (lambda variable: 1.0)
 
@@ -120,7 +124,7 @@ OPTIMIZERS = {"sgd": _sgd, "adamw": _adamw, "lamb": _lamb}
 
 
 def make_optimizer(
-    recipe,
+    recipe: "Recipe",
     steps_per_epoch: int,
     rate_scale: Callable[[keras.Variable], float] | None = None,
 ) -> keras.optimizers.Optimizer:

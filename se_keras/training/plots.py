@@ -3,6 +3,7 @@
 import csv
 import math
 import pathlib
+from typing import TYPE_CHECKING
 
 from se_keras.files import replacing
 
@@ -10,8 +11,13 @@ TRAINING, EVALUATION, RATE = "#1f77b4", "#d62728", "#555555"
 # Learning rates that differ by a larger factor are plotted on a logarithmic axis.
 LARGE = 30
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def plot_curves(metrics: str | pathlib.Path, path: str | pathlib.Path, title: str = ""):
+
+def plot_curves(
+    metrics: str | pathlib.Path, path: str | pathlib.Path, title: str = ""
+) -> "Figure":
     """Plots loss, accuracy and learning rate over the epochs.
 
     Args:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any
 
 from se_keras.data.augmentation import Augmentation
 from se_keras.models.preprocessing import INTERPOLATIONS
@@ -135,7 +135,7 @@ class Recipe:
             self.boundaries,
         )
 
-    def replace(self, **settings) -> "Recipe":
+    def replace(self, **settings: Any) -> "Recipe":
         """Returns the recipe with some fields replaced.
 
         Unlike `make_recipe`, this keeps the learning rate when the batch changes.

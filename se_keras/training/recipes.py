@@ -11,6 +11,7 @@ References:
 import dataclasses
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from se_keras.data.augmentation import Augmentation
 from se_keras.errors import as_usage_errors
@@ -154,7 +155,9 @@ _DATASET_RECIPES = {
 
 
 def make_recipe(
-    name: str | None = None, config: Mapping[str, object] | None = None, **overrides
+    name: str | None = None,
+    config: Mapping[str, object] | None = None,
+    **overrides: Any,
 ) -> Recipe:
     """Returns a recipe of `RECIPES` with some fields replaced.
 

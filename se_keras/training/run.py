@@ -7,6 +7,7 @@ copy this file.
 import contextlib
 import dataclasses
 import time
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,7 +28,9 @@ from se_keras.training.tasks import Task, task_class
 from se_keras.training.workdir import MetricsFile, WorkDir, versions
 
 
-def train(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> dict:
+def train(
+    recipe: Recipe, strategy: tf.distribute.Strategy | None = None
+) -> dict[str, Any]:
     """Trains, evaluates and exports a model, or continues where a run stopped.
 
     Args:

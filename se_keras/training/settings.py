@@ -13,6 +13,7 @@ import re
 import types
 import typing
 from collections.abc import Mapping
+from typing import Any
 
 import yaml
 
@@ -41,7 +42,7 @@ class Field:
     help: str
 
 
-def fields_of(settings) -> dict[str, Field]:
+def fields_of(settings: Any) -> dict[str, Field]:
     """Returns all fields of a dataclass and of the dataclasses within it.
 
     Args:
@@ -162,7 +163,7 @@ class _LoaderOfUniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def write_config(path: str | pathlib.Path, settings) -> None:
+def write_config(path: str | pathlib.Path, settings: Any) -> None:
     """Writes all fields of a recipe to a YAML file that `read_config` reads.
 
     Args:

@@ -9,6 +9,7 @@ import os
 import pathlib
 import zipfile
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import h5py
 import ml_dtypes
@@ -117,7 +118,7 @@ _WRAPPERS = ("module.", "_orig_mod.", "model.")
 _COUNT_OF_AVERAGES = "n_averaged"
 
 
-def state_dict_of(checkpoint) -> Mapping[str, object]:
+def state_dict_of(checkpoint) -> Mapping[str, Any]:
     """Returns the state dict in what a training script saved.
 
     Args:

@@ -74,7 +74,8 @@ def open_hub(source: str):
             if value and field not in ("source", "networks")
         }
         info = dataclasses.replace(info, **found)
-        yield dataclasses.replace(file, info=info, traits=network.traits)
+        traits = network.traits if network else None
+        yield dataclasses.replace(file, info=info, traits=traits)
 
 
 def info_of(source: str, download: bool = True) -> WeightsInfo:

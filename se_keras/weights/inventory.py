@@ -32,7 +32,7 @@ class Inventory:
     @property
     def traits(self) -> dict | None:
         """What the weights do not show, `None` if it is not known."""
-        return self.structure and dict(self.structure.traits)
+        return dict(self.structure.traits) if self.structure else None
 
 
 def of_model(model: keras.Model) -> Inventory:
@@ -66,7 +66,7 @@ def _variables(layer):
 def of_network(network: Network) -> Inventory | None:
     """Returns the inventory of a network of the registry, `None` if it has none."""
     outline = outline_of(network)
-    return outline and Inventory(outline.weights, outline.structure)
+    return Inventory(outline.weights, outline.structure) if outline else None
 
 
 def networks() -> dict[str, Inventory]:

@@ -5,6 +5,7 @@ import dataclasses
 import logging
 import pathlib
 from collections.abc import Mapping
+from typing import TypeGuard
 
 import keras
 
@@ -115,7 +116,7 @@ def load(model: keras.Model, source: str | pathlib.Path | Mapping) -> LoadReport
         remarks = [*checkpoint.info.remarks, *_remarks(network, checkpoint)]
     # From here on nothing is read and nothing compared, and nothing can fail.
     for variable, value in values:
-        variable.assign(value)
+        variable.assign(value)  # type: ignore[union-attr]  # it is built
     remarks += _set_class_names(model, checkpoint.info, found)
     report = LoadReport(
         checkpoint.info,
@@ -161,7 +162,7 @@ def info(source: str | pathlib.Path) -> WeightsInfo:
         )
 
 
-def _is_hub_name(source):
+def _is_hub_name(source) -> TypeGuard[str]:
     return hub.is_hub_name(source) and not suffix_of(source)
 
 

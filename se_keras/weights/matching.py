@@ -126,7 +126,7 @@ def match(network: Inventory, checkpoint: Checkpoint) -> Match:
         names = tuple(slot.path for slot in front)
         skipped.insert(0, Note(names, "before the network, keep their values"))
     found = pairs, skipped, adapted, missing, unexpected, misshapen, repeated
-    return Match(*map(tuple, found), unknown=tuple(dict.fromkeys(unknown)))
+    return Match(*map(tuple, (*found, dict.fromkeys(unknown))))
 
 
 def _front(network, checkpoint):

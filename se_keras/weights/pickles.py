@@ -331,7 +331,8 @@ class _Unpickler(pickle.Unpickler):
 def _tensor(storage, offset, shape, strides, *_) -> StoredTensor | type[Unknown]:
     if isinstance(storage, type):
         return storage
-    return StoredTensor(*storage, offset, tuple(shape), tuple(strides))
+    read, dtype = storage
+    return StoredTensor(read, dtype, offset, tuple(shape), tuple(strides))
 
 
 def _parameter(tensor, *_) -> StoredTensor:

@@ -1,8 +1,10 @@
 """Image classification."""
 
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -25,6 +27,9 @@ from se_keras.training.losses import LOSSES, targets_of
 from se_keras.training.monitoring import AugmentedImages, GateHistograms
 from se_keras.training.plots import plot_curves
 from se_keras.training.tasks.task import Task
+
+if TYPE_CHECKING:
+    from se_keras.training.recipe import Recipe
 
 VERIFICATION_IMAGES = 64
 
@@ -50,7 +55,7 @@ class Classification(Task):
 
     monitor, monitor_mode = "val_accuracy", "max"
 
-    def __init__(self, recipe):
+    def __init__(self, recipe: "Recipe") -> None:
         super().__init__(recipe)
         with as_usage_errors(ValueError):
             self._network = lookup(recipe.model)
@@ -65,7 +70,10 @@ class Classification(Task):
         expected = preprocessing_of(
             self._network, recipe.weights, recipe.image_size, channels
         )
-        own = {"crop": recipe.evaluation_crop, "interpolation": recipe.interpolation}
+        own: dict[str, Any] = {
+            "crop": recipe.evaluation_crop,
+            "interpolation": recipe.interpolation,
+        }
         self.preprocessing = dataclasses.replace(
             expected,
             **{name: value for name, value in own.items() if value is not None},
@@ -122,7 +130,7 @@ class Classification(Task):
             **settings,
         )
 
-    def data_errors(self):
+    def data_errors(self) -> contextlib.AbstractContextManager:
         """Returns a context that turns errors about bad images into `UsageError`."""
         return naming_bad_images(self.source)
 
@@ -161,7 +169,7 @@ class Classification(Task):
         """Returns the factor of the rate of a variable, by its distance to the end."""
         return layer_rates(model, self.recipe.layer_decay)
 
-    def losses(self, targets, outputs) -> dict[str, tf.Tensor]:
+    def losses(self, targets: Any, outputs: Any) -> dict[str, tf.Tensor]:
         """Returns the loss of each image."""
         recipe = self.recipe
         expected = targets_of(
@@ -169,7 +177,7 @@ class Classification(Task):
         )
         return {"loss": LOSSES[recipe.loss](expected, tf.cast(outputs, tf.float32))}
 
-    def sums(self, targets, outputs, weights) -> dict[str, tf.Tensor]:
+    def sums(self, targets: Any, outputs: Any, weights: Any) -> dict[str, tf.Tensor]:
         """Returns how many images are classified correctly."""
         if targets.dtype.is_floating:
             # An image of two classes counts for the larger one.

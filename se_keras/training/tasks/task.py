@@ -4,12 +4,16 @@ import abc
 import contextlib
 import pathlib
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from se_keras.data.bad_images import BadImages
+
+if TYPE_CHECKING:
+    from se_keras.training.recipe import Recipe
 
 
 class Task(abc.ABC):
@@ -52,7 +56,7 @@ class Task(abc.ABC):
     monitor: str = "val_loss"
     monitor_mode: str = "min"
 
-    def __init__(self, recipe):
+    def __init__(self, recipe: "Recipe") -> None:
         self.recipe = recipe
         self.bad_images = BadImages()
 
@@ -104,7 +108,7 @@ class Task(abc.ABC):
             image of the split once, 0 for those that fill up the last batch.
         """
 
-    def data_errors(self):
+    def data_errors(self) -> contextlib.AbstractContextManager:
         """Returns a context that turns errors of the batches into `UsageError`."""
         return contextlib.nullcontext()
 
@@ -131,7 +135,7 @@ class Task(abc.ABC):
     # Losses and metrics of a batch, computed in the graph of a step.
 
     @abc.abstractmethod
-    def losses(self, targets, outputs) -> dict[str, tf.Tensor]:
+    def losses(self, targets: Any, outputs: Any) -> dict[str, tf.Tensor]:
         """Returns the terms of the loss of each image.
 
         Args:
@@ -143,7 +147,7 @@ class Task(abc.ABC):
             `loss`; each is logged by its own name.
         """
 
-    def sums(self, targets, outputs, weights) -> dict[str, tf.Tensor]:
+    def sums(self, targets: Any, outputs: Any, weights: Any) -> dict[str, tf.Tensor]:
         """Returns what `logs` needs of a batch besides the losses.
 
         Args:
@@ -156,7 +160,7 @@ class Task(abc.ABC):
         """
         return {}
 
-    def predictions(self, targets, outputs) -> dict[str, tf.Tensor]:
+    def predictions(self, targets: Any, outputs: Any) -> dict[str, tf.Tensor]:
         """Returns what `evaluate` needs of each image.
 
         Args:
