@@ -54,7 +54,7 @@ def draw(path):
 
     feature_map(axes, 40, 0, 85, ones)
     axes.text(108, -14, "feature map", ha="center", va="top", weight="bold")
-    axes.text(108, -30, "height \u00d7 width \u00d7 C", ha="center", va="top")
+    axes.text(108, -36, "height \u00d7 width \u00d7 C", ha="center", va="top")
     arrow(axes, (185, 50), (803, 50))
     axes.add_patch(Circle((818, 50), 15, facecolor="white", edgecolor=INK))
     axes.text(818, 49, "\u00d7", ha="center", va="center", size=15)

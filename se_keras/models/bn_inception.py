@@ -153,6 +153,7 @@ NETWORKS = {"se_bn_inception": ("SEBNInception", BNInceptionSpec())}
 FAMILY = Family(
     name="BN-Inception",
     spec=BNInceptionSpec,
+    fields=(InceptionModule,),
     features=features,
     networks=NETWORKS,
     references=(

@@ -23,6 +23,12 @@ FAMILIES = (
 )
 
 
+def public_types() -> dict[str, type]:
+    """Returns the specs of all families and the classes of their fields, by name."""
+    kinds = (kind for family in FAMILIES for kind in (family.spec, *family.fields))
+    return {kind.__name__: kind for kind in kinds}
+
+
 def family_of(spec: NetworkSpec) -> Family:
     """Returns the family of a spec.
 

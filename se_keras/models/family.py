@@ -54,6 +54,7 @@ class Family:
         timm_names: Registry names of the networks that timm has, too.
         pretrained: Names of weights that `create_model` takes besides files, each with
             a function of a spec and a network that loads them.
+        fields: Classes of which fields of its specs are made, which are public with it.
         is_outlined: Whether the builder uses the methods of `net` only, so that the
             weights of a network are known without building it.
     """
@@ -68,6 +69,7 @@ class Family:
     state_dicts: tuple[StateDictFormat, ...] = ()
     timm_names: frozenset[str] = frozenset()
     pretrained: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
+    fields: tuple[type, ...] = ()
     is_outlined: bool = True
 
     @property

@@ -370,6 +370,7 @@ MOBILENET = ApplicationSpec(
 FAMILY = Family(
     name="keras.applications",
     spec=ApplicationSpec,
+    fields=(Block,),
     features=features,
     networks={
         "se_inception_v3": ("SEInceptionV3", INCEPTION_V3),

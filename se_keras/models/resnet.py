@@ -536,6 +536,7 @@ _TIMM_PLAIN = (
 FAMILY = Family(
     name="ResNet",
     spec=ResNetSpec,
+    fields=(Stem,),
     features=features,
     networks={**TIMM, **CAFFE, **SENET, **RS, **CIFAR_NETWORKS},
     references=(

@@ -15,6 +15,7 @@ import sys
 import textwrap
 
 from se_keras.models import constructors, create
+from se_keras.models.families import public_types
 from se_keras.models.registry import networks
 
 PACKAGE = pathlib.Path(__file__).parent
@@ -73,6 +74,10 @@ def _imports() -> list[str]:
             if isinstance(node, ast.ImportFrom)
             for alias in node.names
             if not (alias.asname or "").startswith("_")
+        ),
+        *(
+            f"from {kind.__module__} import {name} as {name}"
+            for name, kind in sorted(public_types().items())
         ),
     ]
 
