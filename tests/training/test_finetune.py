@@ -50,6 +50,13 @@ def test_layer_rates_of_other_families(name, stages):
     assert set(found) == {0.5**n for n in range(stages + 1 + stem)}
 
 
+def test_layer_rates_need_a_known_network():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="mine")
+    assert layer_rates(model, 1.0) is None
+    with pytest.raises(UsageError, match=r"layer_decay=0.5 and model 'mine'"):
+        layer_rates(model, 0.5)
+
+
 @pytest.mark.slow
 def test_layer_rates_of_the_deepest_network():
     """Its layers are more than Keras can walk over without a higher limit."""
