@@ -8,11 +8,16 @@ from se_keras.graph import add_squeeze_excite, fold, remove_squeeze_excite
 from se_keras.layers import SqueezeExcite
 from se_keras.models import create_model, list_models
 
+# Packages that need TensorFlow, and data and training what their extra installs: they
+# are imported when they are used, and are not in `__all__`, so that
+# `from se_keras import *` works without.
+_LAZY = ("data", "export", "training")
+
 if TYPE_CHECKING:
-    from se_keras import data, export, training
+    from se_keras import data as data
+    from se_keras import export as export
+    from se_keras import training as training
 else:
-    # Packages that import TensorFlow are imported when they are asked for.
-    _LAZY = ("data", "export", "training")
 
     def __getattr__(name):
         if name in _LAZY:
@@ -28,18 +33,15 @@ __all__ = [
     "add_squeeze_excite",
     "analysis",
     "create_model",
-    "data",
-    "export",
     "fold",
     "graph",
     "layers",
     "list_models",
     "models",
     "remove_squeeze_excite",
-    "training",
     "weights",
 ]
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted([*__all__, *_LAZY])
