@@ -8,24 +8,24 @@ from typing import Protocol
 
 import keras
 
+from se_keras.models.bn_inception import BNInceptionSpec as BNInceptionSpec
+from se_keras.models.bn_inception import InceptionModule as InceptionModule
 from se_keras.models.create import create_model as create_model
 from se_keras.models.image_model import ImageModel as ImageModel
+from se_keras.models.keras_applications import ApplicationSpec as ApplicationSpec
+from se_keras.models.keras_applications import Block as Block
+from se_keras.models.preact_resnet import PreActResNetSpec as PreActResNetSpec
 from se_keras.models.preprocessing import Preprocessing as Preprocessing
 from se_keras.models.recognition import structure_of as structure_of
 from se_keras.models.registry import list_models as list_models
 from se_keras.models.registry import register as register
+from se_keras.models.resnet import ResNetSpec as ResNetSpec
+from se_keras.models.resnet import Stem as Stem
+from se_keras.models.shake_shake import ShakeShakeSpec as ShakeShakeSpec
+from se_keras.models.shufflenet import ShuffleNetSpec as ShuffleNetSpec
 from se_keras.models.spec import NetworkSpec as NetworkSpec
 from se_keras.models.structure import Part as Part
 from se_keras.models.structure import Structure as Structure
-from se_keras.models.keras_applications import ApplicationSpec as ApplicationSpec
-from se_keras.models.bn_inception import BNInceptionSpec as BNInceptionSpec
-from se_keras.models.keras_applications import Block as Block
-from se_keras.models.bn_inception import InceptionModule as InceptionModule
-from se_keras.models.preact_resnet import PreActResNetSpec as PreActResNetSpec
-from se_keras.models.resnet import ResNetSpec as ResNetSpec
-from se_keras.models.shake_shake import ShakeShakeSpec as ShakeShakeSpec
-from se_keras.models.shufflenet import ShuffleNetSpec as ShuffleNetSpec
-from se_keras.models.resnet import Stem as Stem
 from se_keras.models.vgg import VGGSpec as VGGSpec
 
 class _Constructor(Protocol):

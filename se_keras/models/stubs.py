@@ -60,6 +60,14 @@ def stub() -> str:
 def _imports() -> list[str]:
     """Returns the lines that import what the annotations name, and the public names."""
     tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    public = [
+        (node.module, alias.name)
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if not (alias.asname or "").startswith("_")
+    ]
+    public += [(kind.__module__, name) for name, kind in public_types().items()]
     return [
         "import pathlib",
         "from collections.abc import Callable, Mapping",
@@ -68,17 +76,7 @@ def _imports() -> list[str]:
         "import keras",
         "",
         # `import name as name` makes a name of a stub public.
-        *(
-            f"from {node.module} import {alias.name} as {alias.name}"
-            for node in tree.body
-            if isinstance(node, ast.ImportFrom)
-            for alias in node.names
-            if not (alias.asname or "").startswith("_")
-        ),
-        *(
-            f"from {kind.__module__} import {name} as {name}"
-            for name, kind in sorted(public_types().items())
-        ),
+        *(f"from {module} import {name} as {name}" for module, name in sorted(public)),
     ]
 
 
