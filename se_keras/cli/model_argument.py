@@ -5,6 +5,9 @@ from typing import Any
 
 from se_keras.errors import UsageError
 
+# Keras puts the config of a whole model into its errors.
+LONGEST_REASON = 300
+
 MODEL_HELP = "name of a network, or path of a .keras file"
 
 
@@ -31,5 +34,12 @@ def load(path: str) -> Any:
     # Keras raises many kinds of errors on a damaged file or an unknown layer.
     except Exception as error:
         raise UsageError(
-            f"Expected a .keras file that Keras loads. Received: {path} ({error})"
+            "Expected a .keras file that Keras loads, with --import for layers of your "
+            f"own. Received: {path} ({_reason(error)})"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Returns what an error of Keras states, without the config of the model in it."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} ..."

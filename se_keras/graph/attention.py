@@ -1,5 +1,6 @@
 """Attention layers by name, their copies, and copies whose gates start at 1."""
 
+import difflib
 import functools
 import inspect
 import operator
@@ -53,12 +54,14 @@ _COMMON_ARGUMENTS = ("self", "name", "dtype", "trainable", "activity_regularizer
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def attention_layer(attention, **arguments) -> keras.Layer:
+def attention_layer(attention, *, overrides: bool = False, **arguments) -> keras.Layer:
     """Returns the layer that an `attention` argument describes.
 
     Args:
         attention: A name in `ATTENTION_LAYERS`, a layer, a class of layers or a
             `functools.partial` of one.
+        overrides: Whether the arguments replace those that a layer or a
+            `functools.partial` has already.
         **arguments: Arguments for the layer where `attention` is not one yet, such as
             `ratio`; those that are `None` are left out.
 
@@ -68,18 +71,28 @@ def attention_layer(attention, **arguments) -> keras.Layer:
     """
     arguments = {k: v for k, v in arguments.items() if v is not None}
     if isinstance(attention, keras.Layer):
-        if arguments:
+        accepted = arguments.keys() <= set(_parameters(type(attention)))
+        if arguments and not (overrides and accepted):
             raise ValueError(_arguments_of_instance(attention, arguments))
-        return attention
-    create = attention
+        return _with_arguments(attention, arguments) if arguments else attention
+    create, nearest = attention, []
     if isinstance(attention, str):
         create = ATTENTION_LAYERS.get(attention)
+        nearest = difflib.get_close_matches(attention.lower(), ATTENTION_LAYERS, n=1)
     kind = create.func if isinstance(create, functools.partial) else create
     if not (isinstance(kind, type) and issubclass(kind, keras.Layer)):
+        hint = f"Did you mean {nearest[0]!r}? " if nearest else ""
         raise ValueError(
-            f"Argument `attention` must be a layer or one of {tuple(ATTENTION_LAYERS)} "
-            "(in `create_model` also None or a callable of a tensor and a name). "
-            f"Received: attention={attention!r}"
+            f"Argument `attention` must be one of {tuple(ATTENTION_LAYERS)}, a layer "
+            "or a class of layers (in `create_model` also None or a callable of a "
+            f"tensor and a name). {hint}Received: attention={attention!r}"
+        )
+    set_already = getattr(create, "keywords", {}).keys() & arguments.keys()
+    if set_already and not overrides:
+        name = min(set_already)
+        raise ValueError(
+            f"Expected argument `{name}` once. Received: {name}={arguments[name]!r} "
+            f"with attention={attention!r}"
         )
     unknown = [name for name in arguments if name not in _parameters(kind)]
     if unknown:
@@ -98,6 +111,10 @@ def attention_layer(attention, **arguments) -> keras.Layer:
             "whose `__init__` passes `**kwargs` to `super().__init__`. "
             f"Received: attention={attention!r}"
         ) from error
+
+
+def _with_arguments(layer, arguments) -> keras.Layer:
+    return type(layer).from_config({**_config(layer), **arguments})
 
 
 def takes(attention: str, argument: str) -> bool:
@@ -179,8 +196,13 @@ def copy_attention(
             f"Expected a layer that Keras can create from its config: `__init__` must "
             "take what `get_config` returns, and pass `**kwargs` to "
             f"`super().__init__`. Received: a layer of class {type(layer).__name__} "
-            f"({error})"
+            f"({_reason(error)})"
         ) from error
+
+
+def _reason(error) -> str:
+    """Returns the last line of an error, after the config that Keras puts before it."""
+    return [line for line in str(error).splitlines() if line.strip()][-1]
 
 
 def _config(layer: keras.Layer) -> dict:
@@ -194,10 +216,13 @@ def _config(layer: keras.Layer) -> dict:
             f"layer of class {kind.__name__}, which has no `get_config`"
         ) from error
     # Without a `get_config` of the class, Keras records the arguments by itself.
-    records_itself = kind.get_config is keras.Layer.get_config
+    is_known = kind.get_config is keras.Layer.get_config or _is_of_keras(kind)
     own_from_config = kind.from_config.__func__ is not keras.Layer.from_config.__func__
-    if not records_itself and not own_from_config:
-        missing = [name for name in _parameters(kind) if name not in config]
+    if not is_known and not own_from_config:
+        written = inspect.signature(kind.__init__).parameters
+        missing = [
+            name for name in _parameters(kind) if name in written and name not in config
+        ]
         if missing:
             raise ValueError(
                 f"Expected `{kind.__name__}.get_config()` to return all arguments of "
@@ -205,6 +230,10 @@ def _config(layer: keras.Layer) -> dict:
                 f"layer. Received: a config without {', '.join(missing)}"
             )
     return config
+
+
+def _is_of_keras(kind: type) -> bool:
+    return kind.__module__.startswith("keras.")
 
 
 def identity_gate(gate: Gate) -> Gate:
@@ -223,7 +252,8 @@ def identity_gate(gate: Gate) -> Gate:
         raise ValueError(
             "With `identity_start=True`, `attention` must be one of "
             f"{tuple(kind.__name__ for kind in LAST_LAYERS)}: how others start at 1 is "
-            f"not known. Received: {type(gate).__name__}"
+            "not known. Set identity_start=False to start as the layer's initializers "
+            f"specify. Received: {type(gate).__name__}"
         )
     if isinstance(gate, layers.ConcurrentSqueezeExcite):
         if gate.merge != "add":

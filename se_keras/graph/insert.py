@@ -59,7 +59,7 @@ def add_squeeze_excite(
     model: keras.Model,
     after: Iterable[str] | Callable | None = None,
     attention: str | keras.Layer | Callable = "se",
-    ratio: float = RATIO,
+    ratio: float | None = None,
     gate_activation: str | Callable | None = None,
     identity_start: bool = True,
     name: str | None = None,
@@ -105,9 +105,10 @@ without one, the concatenation |
             operations of the model, or a predicate of a layer. A layer that the model
             calls more than once gets one attention layer, after each call.
         attention: `"se"`, `"spatial_se"`, `"scse"`, `"ese"`, `"eca"`, or a layer that
-            is copied to each place: `SqueezeExcite(ratio=8, divisor=8)`.
-        ratio: Reduction ratio r of `"se"` and `"scse"`. A layer that is passed as
-            `attention` has its own.
+            is copied to each place: `SqueezeExcite(ratio=8, divisor=8)`, or a class of
+            layers.
+        ratio: Reduction ratio r of `"se"` and `"scse"`, 16 by default, or of a class of
+            layers. A layer that is passed as `attention` has its own.
         gate_activation: Activation whose output is the gate, for an `attention` that is
             a name. Defaults to that of the layer, for `"se"` the sigmoid.
         identity_start: Whether all gates start at 1. If not, they start as the
@@ -192,12 +193,11 @@ def remove_squeeze_excite(model: keras.Model, name: str | None = None) -> keras.
     return graph.build(name)
 
 
-def _prototype(attention, ratio: float, gate_activation) -> keras.Layer:
+def _prototype(attention, ratio: float | None, gate_activation) -> keras.Layer:
     """Returns the layer that each place gets a copy of."""
-    arguments = {"gate_activation": gate_activation}
-    if ratio != RATIO or (isinstance(attention, str) and takes(attention, "ratio")):
-        arguments["ratio"] = ratio
-    return attention_layer(attention, **arguments)
+    if ratio is None and isinstance(attention, str) and takes(attention, "ratio"):
+        ratio = RATIO
+    return attention_layer(attention, ratio=ratio, gate_activation=gate_activation)
 
 
 def _places(graph: Graph, after) -> list[str]:

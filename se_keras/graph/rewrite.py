@@ -73,6 +73,7 @@ class Graph:
         # True would make layers trainable that are frozen each for itself.
         self._config["trainable"] = None if model.trainable else False
         self._exchanged = {}
+        self._inserted = {}
         self._entries = {entry["name"]: entry for entry in self._config["layers"]}
         self._specs = {
             _ref(tensor): (tensor["config"]["shape"], tensor["config"]["dtype"])
@@ -166,6 +167,7 @@ class Graph:
         position = self._config["layers"].index(self._entries[name]) + 1
         self._config["layers"].insert(position, entry)
         self._entries[layer.name] = entry
+        self._inserted[layer.name] = layer
         # The layers of a frozen model stay frozen, each for itself; the new one is not.
         self._config["trainable"] = None
 
@@ -287,7 +289,7 @@ class Graph:
         config = copy.deepcopy(self._config)
         if name is not None:
             config["name"] = name
-        copiers = name_copiers(config["layers"], self.operations)
+        copiers = name_copiers(config["layers"], self.operations | self._inserted)
         # For what is inside submodels, classes by name must do.
         with keras.saving.custom_object_scope(custom_objects(self.model) | copiers):
             try:

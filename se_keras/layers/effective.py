@@ -168,6 +168,7 @@ class EfficientChannelAttention(Gate):
             kernel_initializer=clone_initializer(self.kernel_initializer),
             data_format="channels_last",
             dtype=self.dtype_policy,
+            trainable=self.trainable,
             name="conv",
         )
         self.conv.build((None, channels, 1))

@@ -81,7 +81,7 @@ class Gate(keras.layers.Layer):
 
     def build_gate(self, channels: int, rank: int) -> None:
         """Creates the weights for inputs of `rank` axes with `channels` channels."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must implement `build_gate`")
 
     def compute_gate(self, inputs: Any) -> Any:
         """Returns the gates for `inputs`, which have the compute dtype."""
@@ -89,7 +89,9 @@ class Gate(keras.layers.Layer):
 
     def excite(self, squeezed: Any) -> Any:
         """Returns the gates for the means of the channels, `(batch, channels)`."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} must implement `compute_gate` or `excite`"
+        )
 
     @property
     def excites_means(self) -> bool:
@@ -129,15 +131,15 @@ class Gate(keras.layers.Layer):
                 "(images) or 5 (volumes): batch, channels and at least one spatial "
                 f"axis. Received: input_shape={tuple(input_shape)}"
             )
-        channels = input_shape[self._channel_axis]
+        channels = input_shape[self.channel_axis]
         if channels is None:
             raise ValueError(
                 f"{type(self).__name__} needs to know the number of channels, axis "
-                f"{self._channel_axis} of its input with data_format="
+                f"{self.channel_axis} of its input with data_format="
                 f"{self.data_format!r}. Received: input_shape={tuple(input_shape)}"
             )
         self.input_spec = keras.layers.InputSpec(
-            ndim=rank, axes={self._channel_axis: channels}
+            ndim=rank, axes={self.channel_axis: channels}
         )
         self._built_for = self._shape_key(input_shape)
         self.build_gate(channels, rank)
@@ -147,11 +149,13 @@ class Gate(keras.layers.Layer):
         self._check_dtype(inputs)
         if training and self.excites_means:
             inputs, squeezed = with_mean(
-                inputs, self._spatial_axes(inputs), self._wide_dtype
+                inputs, self.spatial_axes(inputs), self._wide_dtype
             )
             gates = self.excite(squeezed)
         else:
             gates = self.compute_gate(inputs)
+        self._check_gates(gates, inputs)
+        gates = ops.cast(gates, inputs.dtype)
         return inputs * self.broadcast(gates, inputs)
 
     def broadcast(self, gates: Any, inputs: Any) -> Any:
@@ -159,14 +163,14 @@ class Gate(keras.layers.Layer):
         if len(gates.shape) == len(inputs.shape):
             return gates
         ones = (1,) * (len(inputs.shape) - 2)
-        channels = inputs.shape[self._channel_axis]
-        if self._channel_axis == 1:
+        channels = inputs.shape[self.channel_axis]
+        if self.channel_axis == 1:
             return ops.reshape(gates, (-1, channels, *ones))
         return ops.reshape(gates, (-1, *ones, channels))
 
     def squeeze_mean(self, inputs: Any) -> Any:
         """Returns the mean over all spatial axes, accumulated in float32 or wider."""
-        return mean(inputs, self._spatial_axes(inputs), self._wide_dtype)
+        return mean(inputs, self.spatial_axes(inputs), self._wide_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """A gate keeps the shape of its input."""
@@ -175,6 +179,11 @@ class Gate(keras.layers.Layer):
     def compute_output_spec(self, inputs: Any, training: bool | None = False) -> Any:
         """A gate keeps the shape of its input and returns the compute dtype."""
         self._check_dtype(inputs)
+        if not type(self).__module__.startswith("se_keras."):
+            # A user's subclass: what it computes is checked before the first batch.
+            inputs = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+            gates = _Call(self.compute_gate).compute_output_spec(inputs)
+            self._check_gates(gates, inputs)
         return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -182,19 +191,47 @@ class Gate(keras.layers.Layer):
         return {**super().get_config(), "data_format": self.data_format}
 
     @property
-    def _channel_axis(self) -> int:
+    def channel_axis(self) -> int:
+        """Index of the axis of the channels: 1, or -1 with channels last."""
         return 1 if self.data_format == "channels_first" else -1
+
+    def spatial_axes(self, inputs: Any) -> tuple[int, ...]:
+        """Returns the indices of the spatial axes of `inputs`: `(1, 2)` of an image."""
+        first = 2 if self.channel_axis == 1 else 1
+        return tuple(range(first, first + len(inputs.shape) - 2))
 
     @property
     def _wide_dtype(self) -> str:
         return "float64" if self.compute_dtype == "float64" else "float32"
 
     def _shape_key(self, shape) -> tuple[int, int | None]:
-        return len(shape), shape[self._channel_axis]
+        return len(shape), shape[self.channel_axis]
 
-    def _spatial_axes(self, inputs) -> tuple[int, ...]:
-        first = 2 if self._channel_axis == 1 else 1
-        return tuple(range(first, first + len(inputs.shape) - 2))
+    def _check_gates(self, gates, inputs):
+        """Raises a `ValueError` if gates have a shape that cannot scale `inputs`."""
+        received = tuple(getattr(gates, "shape", ())) or type(gates).__name__
+        shape = tuple(inputs.shape)
+        channels = shape[self.channel_axis]
+        if isinstance(received, tuple) and _agree(received[0], shape[0]):
+            if len(received) == 2 and received[1] == channels:
+                return
+            if len(received) == len(shape) and received[self.channel_axis] in (
+                1,
+                channels,
+            ):
+                sizes = [
+                    (received[axis], shape[axis]) for axis in self.spatial_axes(inputs)
+                ]
+                if all(ours == 1 for ours, _ in sizes) or all(
+                    _agree(ours, theirs) for ours, theirs in sizes
+                ):
+                    return
+        raise ValueError(
+            f"{type(self).__name__} must compute gates of shape (batch, channels), "
+            f"{(shape[0], channels)}, or of the shape of its input, {shape}, with all "
+            f"channels or one (axis {self.channel_axis} with data_format="
+            f"{self.data_format!r}). Received: {received}"
+        )
 
     def _check_dtype(self, inputs):
         dtype = keras.backend.standardize_dtype(inputs.dtype)
@@ -203,6 +240,21 @@ class Gate(keras.layers.Layer):
                 f"{type(self).__name__} expects floating-point inputs; cast or rescale "
                 f"them first. Received: dtype={dtype}"
             )
+
+
+class _Call(keras.layers.Layer):
+    """A function as a layer: Keras computes its output from the shape of its input."""
+
+    def __init__(self, function):
+        super().__init__(name="gates")
+        self.function = function
+
+    def call(self, inputs):
+        return self.function(inputs)
+
+
+def _agree(size: int | None, other: int | None) -> bool:
+    return None in (size, other) or size == other
 
 
 class DenseGate(Gate):
@@ -251,6 +303,8 @@ class DenseGate(Gate):
             bias_initializer=clone_initializer(self.bias_initializer),
             kernel_regularizer=self.kernel_regularizer,
             dtype=self.dtype_policy,
+            # That of the layer, so that a frozen one is frozen after loading, too.
+            trainable=self.trainable,
             name=name,
         )
         layer.build((None, channels))

@@ -49,7 +49,7 @@ class SpatialSqueezeExcite(DenseGate):
 
     def compute_gate(self, inputs: Any) -> Any:
         """Returns the gates: the input's shape with one channel."""
-        if self._channel_axis == -1:
+        if self.channel_axis == -1:
             return self.fc(inputs)
         return ops.moveaxis(self.fc(ops.moveaxis(inputs, 1, -1)), -1, 1)
 
@@ -104,14 +104,18 @@ class ConcurrentSqueezeExcite(Gate):
             )
         self.ratio = ratio
         self.merge = merge
-        shared = {"data_format": self.data_format, "dtype": self.dtype_policy}
+        shared = {
+            "data_format": self.data_format,
+            "dtype": self.dtype_policy,
+            "trainable": self.trainable,
+        }
         self.channel = SqueezeExcite(ratio, name="channel", **shared)
         self.spatial = SpatialSqueezeExcite(name="spatial", **shared)
 
     def build_gate(self, channels: int, rank: int) -> None:
         """Builds both gates."""
         shape: list[int | None] = [None] * rank
-        shape[self._channel_axis] = channels
+        shape[self.channel_axis] = channels
         self.channel.build(tuple(shape))
         self.spatial.build(tuple(shape))
 

@@ -153,7 +153,7 @@ class SqueezeExcite(DenseGate):
     def compute_gate(self, inputs: Any) -> Any:
         """Returns the gates of `inputs`: `(batch, channels)`."""
         if self.squeeze == "max":
-            return self.excite(ops.max(inputs, axis=self._spatial_axes(inputs)))
+            return self.excite(ops.max(inputs, axis=self.spatial_axes(inputs)))
         return super().compute_gate(inputs)
 
     def excite(self, squeezed: Any) -> Any:

@@ -4,6 +4,8 @@ Each network of the registry has a constructor here: `se_resnet50` has `SEResNet
 each family its spec: `ResNetSpec`.
 """
 
+import difflib as _difflib
+
 from se_keras.graph.insert import set_architectures as _set_architectures
 from se_keras.models.architectures import ARCHITECTURES as _ARCHITECTURES
 from se_keras.models.constructors import constructor as _constructor
@@ -39,7 +41,9 @@ def __getattr__(name):
     # Created when asked for, also for networks that the user registers.
     found = _constructor(name)
     if found is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        nearest = _difflib.get_close_matches(name, __dir__(), n=3)
+        hint = f". Did you mean {' or '.join(nearest)}?" if nearest else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
     return found
 
 

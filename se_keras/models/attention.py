@@ -1,6 +1,7 @@
 """The seam through which attention enters a network."""
 
 import functools
+import inspect
 from collections.abc import Callable
 
 import keras
@@ -78,7 +79,7 @@ class Attention:
 
 
 def attention_function(
-    attention, data_format: str, dtype, **arguments
+    attention, data_format: str, dtype, *, overrides: bool = False, **arguments
 ) -> Callable | None:
     """Returns the callable of a tensor and a name that a network applies, or `None`.
 
@@ -91,6 +92,8 @@ def attention_function(
               it sets layout and precision itself.
         data_format: Layout of the copies.
         dtype: Precision of the copies.
+        overrides: Whether the arguments replace those that a layer or a
+            `functools.partial` has already.
         **arguments: Arguments of the layer, such as `ratio`; `None` for its own.
 
     Raises:
@@ -106,8 +109,8 @@ def attention_function(
                 f"Expected no argument `{name}` with a callable as `attention`, which "
                 f"creates its layers itself. Received: {name}={value!r}"
             )
-        return attention
-    prototype = attention_layer(attention, **arguments)
+        return functools.partial(_call, attention)
+    prototype = attention_layer(attention, overrides=overrides, **arguments)
 
     def apply(x, name):
         return copy_attention(
@@ -115,6 +118,24 @@ def attention_function(
         )(x)
 
     return apply
+
+
+def _call(function, x, name):
+    """Returns what a callable of the user returns, which must be a tensor."""
+    try:
+        inspect.signature(function).bind(x, name)
+    except TypeError as error:
+        raise ValueError(
+            "A callable as `attention` must take a tensor and a name. "
+            f"Received: {function!r} ({error})"
+        ) from error
+    y = function(x, name)
+    if not isinstance(y, keras.KerasTensor):
+        raise ValueError(
+            "A callable as `attention` must return a tensor. "
+            f"Received: {type(y).__name__} at {name!r}"
+        )
+    return y
 
 
 def is_function(attention) -> bool:

@@ -7,7 +7,7 @@ import dataclasses
 
 from se_keras.models.builder import NetworkBuilder
 from se_keras.models.family import Family
-from se_keras.models.spec import NetworkSpec, check_integers, check_key
+from se_keras.models.spec import NetworkSpec, check_integer, check_integers, check_key
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +36,9 @@ class InceptionModule:
 
     def __post_init__(self):
         check_key("pool", self.pool, POOLS)
-        for name in ("stage", "triple", "double"):
-            check_integers(name, getattr(self, name))
+        check_integer("stage", self.stage)
+        check_integers("triple", self.triple)
+        check_integers("double", self.double)
 
     @property
     def stride(self) -> int:

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 
 import keras
+import numpy as np
 
 from se_keras.layers.arguments import standardize_data_format
 from se_keras.models.attention import Attention, attention_function
@@ -123,11 +124,20 @@ def create_model(
     network, spec = _named(lookup(model)) if isinstance(model, str) else ("", model)
     family = family_of(spec)
     network = network or family.name.lower().replace(" ", "_").replace("-", "_")
+    if not isinstance(include_top, bool | np.bool_):
+        raise ValueError(
+            "Argument `include_top` must be True or False; other arguments are given "
+            f"by name. Received: include_top={include_top!r}"
+        )
     if pooling not in POOLINGS:
         raise ValueError(
             f"Argument `pooling` must be one of {POOLINGS}. Received: {pooling!r}"
         )
     _check_weights(weights, family, network)
+    if not isinstance(pyramid, bool | np.bool_):
+        raise ValueError(
+            f"Argument `pyramid` must be True or False. Received: pyramid={pyramid!r}"
+        )
     if pyramid and (include_top or pooling):
         raise ValueError(
             "Argument `pyramid` needs include_top=False and pooling=None. "
@@ -158,6 +168,7 @@ def create_model(
             spec.attention if _is_own(attention) else attention,
             data_format,
             dtype,
+            overrides=_is_own(attention),
             **arguments,
         ),
         placement,

@@ -5,7 +5,7 @@ import dataclasses
 from se_keras.models.builder import NetworkBuilder
 from se_keras.models.family import Family
 from se_keras.models.preprocessing import CIFAR, Preprocessing
-from se_keras.models.spec import NetworkSpec, check_integers, check_key
+from se_keras.models.spec import NetworkSpec, check_integer, check_integers, check_key
 from se_keras.models.stages import block_places
 
 
@@ -53,7 +53,7 @@ class PreActResNetSpec(NetworkSpec):
         check_key("block", self.block, BLOCKS)
         check_integers("depths", self.depths)
         check_integers("widths", self.widths, "depths", len(self.depths))
-        check_integers("stem", self.stem)
+        check_integer("stem", self.stem)
 
 
 # The residual branch of a block; the first convolution has the stride, also where it

@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import fnmatch
 import re
+import sys
 
 from se_keras.models.families import FAMILIES, family_of
 from se_keras.models.family import Family
@@ -26,6 +27,7 @@ class Network:
         twin: Name of the same network without attention, or with it; `None` if there
             is none.
         built_in: Whether it is of this package, not registered by the user.
+        primary: The name that was registered: `name`, or that of its twin.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Network:
     spec: NetworkSpec
     twin: str | None
     built_in: bool = False
+    primary: str = ""
 
     @property
     def family(self) -> Family:
@@ -63,8 +66,8 @@ def register(name: str, spec: NetworkSpec, constructor: str | None = None) -> No
             `"SEMyNet"` for `"se_my_net"`.
 
     Raises:
-        ValueError: If the name is not valid, or belongs to a network of this package.
-            A name that you registered before is replaced.
+        ValueError: If a name is not valid, or one of the names belongs to another
+            network. Registering `name` again replaces it and its twin.
 
     Example:
 
@@ -74,26 +77,34 @@ def register(name: str, spec: NetworkSpec, constructor: str | None = None) -> No
     plain = se_keras.models.Tiny(classes=10)
     ```
     """
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    if not isinstance(name, str) or not re.fullmatch(
+        r"[a-z][a-z0-9_]*", name.removeprefix(SE)
+    ):
         raise ValueError(
-            "Argument `name` must be lower-case letters, digits and underscores. "
-            f"Received: name={name!r}"
+            "Argument `name` must be lower-case letters, digits and underscores, and "
+            f"begin with a letter, also after 'se_'. Received: name={name!r}"
         )
     family_of(spec)
     constructor = constructor or _camel_case(name)
-    if not constructor.isidentifier():
+    # Of `se_keras.models`, which has been imported when a user calls this.
+    taken = vars(sys.modules["se_keras.models"])
+    if not constructor.isidentifier() or constructor in taken:
         raise ValueError(
-            "Argument `constructor` must be a name that Python accepts. "
-            f"Received: constructor={constructor!r}"
+            "Argument `constructor` must be a name that Python accepts, and not one of "
+            f"another object of se_keras.models. Received: constructor={constructor!r}"
         )
     networks = _with_twin(name, constructor, spec)
-    taken = {network.constructor: network for network in _NETWORKS.values()}
+    constructors = {network.constructor: network for network in _NETWORKS.values()}
     for network in networks:
-        for other in (_NETWORKS.get(network.name), taken.get(network.constructor)):
-            if other and other.built_in:
+        for other in (
+            _NETWORKS.get(network.name),
+            constructors.get(network.constructor),
+        ):
+            if other and (other.built_in or other.primary != name):
                 raise ValueError(
-                    "Expected a name that is new, and se_keras has a network "
-                    f"{other.name!r} ({other.constructor}). "
+                    "Expected names that are new (with that of the twin: "
+                    f"{', '.join(network.name for network in networks)}), and there is "
+                    f"a network {other.name!r} ({other.constructor}). "
                     f"Received: name={name!r}, constructor={constructor!r}"
                 )
     unregister(name)
@@ -111,7 +122,7 @@ def unregister(name: str) -> None:
 
 def _with_twin(name, constructor, spec, built_in=False) -> list[Network]:
     if spec.attention is None:
-        return [Network(name, constructor, spec, None, built_in)]
+        return [Network(name, constructor, spec, None, built_in, name)]
     if name.startswith(SE):
         twin = name.removeprefix(SE)
         plain_constructor = constructor.removeprefix("SE")
@@ -121,8 +132,8 @@ def _with_twin(name, constructor, spec, built_in=False) -> list[Network]:
         twin, plain_constructor = name + PLAIN, f"{constructor}Plain"
     plain = dataclasses.replace(spec, attention=None)
     return [
-        Network(name, constructor, spec, twin, built_in),
-        Network(twin, plain_constructor, plain, name, built_in),
+        Network(name, constructor, spec, twin, built_in, name),
+        Network(twin, plain_constructor, plain, name, built_in, name),
     ]
 
 

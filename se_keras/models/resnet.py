@@ -9,11 +9,13 @@ from se_keras.layers import SqueezeExcite
 from se_keras.models.builder import NetworkBuilder
 from se_keras.models.family import Family, StateDictFormat
 from se_keras.models.preprocessing import CIFAR
-from se_keras.models.spec import NetworkSpec, check_integers, check_key
+from se_keras.models.spec import NetworkSpec, check_integer, check_integers, check_key
 from se_keras.models.stages import block_places
 from se_keras.models.structure import CLASSIFIER, STEM, Part, Structure
 
 OUTPUT_STRIDES = (8, 16, 32)
+# Fields that a basic block does not have.
+_OF_BOTTLENECKS = ("groups", "group_width", "stride_in", "reduce_first", "anti_alias")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +38,8 @@ class Stem:
 
     def __post_init__(self):
         check_integers("filters", self.filters)
-        check_integers("kernel_size", self.kernel_size)
-        check_integers("stride", self.stride)
+        check_integer("kernel_size", self.kernel_size)
+        check_integer("stride", self.stride)
         check_key("pool", self.pool, (*STEM_POOLS, None))
 
 
@@ -104,7 +106,15 @@ class ResNetSpec(NetworkSpec):
         check_integers("depths", self.depths)
         check_integers("widths", self.widths, "depths", len(self.depths))
         for name in ("groups", "group_width", "reduce_first"):
-            check_integers(name, getattr(self, name))
+            check_integer(name, getattr(self, name))
+        for field in dataclasses.fields(self):
+            if self.block == "basic" and field.name in _OF_BOTTLENECKS:
+                value = getattr(self, field.name)
+                if value != field.default:
+                    raise ValueError(
+                        f"Field `{field.name}` is for block='bottleneck'. "
+                        f"Received: {field.name}={value!r} with block='basic'"
+                    )
         if not isinstance(self.stem, Stem):
             raise ValueError(f"Field `stem` must be a `Stem`. Received: {self.stem!r}")
 

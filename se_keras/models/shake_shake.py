@@ -12,7 +12,7 @@ from se_keras.layers import ShakeShake
 from se_keras.models.builder import NetworkBuilder
 from se_keras.models.family import Family
 from se_keras.models.preprocessing import CIFAR, Preprocessing
-from se_keras.models.spec import NetworkSpec, check_integers, check_key
+from se_keras.models.spec import NetworkSpec, check_integer, check_integers, check_key
 from se_keras.models.stages import block_places
 
 
@@ -52,8 +52,9 @@ class ShakeShakeSpec(NetworkSpec):
         super().__post_init__()
         check_key("block", self.block, BLOCKS)
         check_key("backward", self.backward, ("shake", "even"))
-        for name in ("depths", "width", "groups", "stem"):
-            check_integers(name, getattr(self, name))
+        check_integers("depths", self.depths)
+        for name in ("width", "groups", "stem"):
+            check_integer(name, getattr(self, name))
 
 
 def features(spec: ShakeShakeSpec, net: NetworkBuilder, x) -> dict:

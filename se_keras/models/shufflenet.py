@@ -13,7 +13,7 @@ import itertools
 from se_keras.layers import ChannelShuffle
 from se_keras.models.builder import NetworkBuilder
 from se_keras.models.family import Family
-from se_keras.models.spec import NetworkSpec, check_integers
+from se_keras.models.spec import NetworkSpec, check_integer, check_integers
 from se_keras.models.stages import block_places
 
 
@@ -44,8 +44,8 @@ class ShuffleNetSpec(NetworkSpec):
         super().__post_init__()
         check_integers("depths", self.depths)
         check_integers("widths", self.widths, "depths", len(self.depths))
-        check_integers("groups", self.groups)
-        check_integers("stem", self.stem)
+        check_integer("groups", self.groups)
+        check_integer("stem", self.stem)
         for before, width in itertools.pairwise((self.stem, *self.widths)):
             # A block with a stride appends `width - before` channels to its shortcut.
             if width <= before or any(

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import numbers
 
+from se_keras.graph.attention import ATTENTION_LAYERS
 from se_keras.layers import SqueezeExcite
 from se_keras.models.preprocessing import IMAGENET, Preprocessing
 
@@ -39,9 +40,21 @@ class NetworkSpec:
     min_size: int = 1
 
     def __post_init__(self):
+        if isinstance(self.attention, str):
+            check_key("attention", self.attention, ATTENTION_LAYERS)
+        elif self.attention is not None and not callable(self.attention):
+            raise ValueError(
+                f"Field `attention` must be None, one of {tuple(ATTENTION_LAYERS)}, a "
+                f"layer or a callable. Received: attention={self.attention!r}"
+            )
+        if not isinstance(self.preprocessing, Preprocessing):
+            raise ValueError(
+                "Field `preprocessing` must be a `Preprocessing`. "
+                f"Received: preprocessing={self.preprocessing!r}"
+            )
         check_range("bn_momentum", self.bn_momentum, 0, 1)
         check_range("dropout", self.dropout, 0, 1)
-        check_integers("min_size", self.min_size)
+        check_integer("min_size", self.min_size)
 
     @property
     def output_strides(self) -> tuple[int, ...]:
@@ -66,26 +79,42 @@ def check_range(name: str, value, low: float, high: float) -> None:
         )
 
 
-def check_integers(name: str, values, lengths_of: str = "", length: int = 0) -> None:
-    """Raises a `ValueError` if a field is not made of positive integers.
+def check_integer(name: str, value) -> None:
+    """Raises a `ValueError` if a field is not a positive integer."""
+    if not _is_positive_integer(value):
+        raise ValueError(
+            f"Field `{name}` must be a positive integer. Received: {name}={value!r}"
+        )
+
+
+def check_integers(name: str, values, same_as: str = "", length: int = 0) -> None:
+    """Raises a `ValueError` if a field is not a tuple of positive integers.
 
     Args:
         name: Name of the field.
-        values: A number, or a tuple of numbers.
-        lengths_of: Name of the field that must have as many values.
+        values: Its value.
+        same_as: Name of the field that must have as many values.
         length: Number of values of that field; 0 for any.
     """
-    numbers_of = values if isinstance(values, list | tuple) else (values,)
-    if not numbers_of or not all(
-        isinstance(n, numbers.Integral) and not isinstance(n, bool) and int(n) > 0
-        for n in numbers_of
+    if (
+        not isinstance(values, list | tuple)
+        or not values
+        or not all(map(_is_positive_integer, values))
     ):
         raise ValueError(
-            f"Field `{name}` must be made of positive integers. "
+            f"Field `{name}` must be a tuple of positive integers. "
             f"Received: {name}={values!r}"
         )
-    if length and len(numbers_of) != length:
+    if length and len(values) != length:
         raise ValueError(
-            f"Field `{name}` must have as many values as `{lengths_of}`, {length}. "
+            f"Field `{name}` must have as many values as `{same_as}`, {length}. "
             f"Received: {name}={values!r}"
         )
+
+
+def _is_positive_integer(value) -> bool:
+    return (
+        isinstance(value, numbers.Integral)
+        and not isinstance(value, bool)
+        and int(value) > 0
+    )

@@ -13,6 +13,7 @@ from se_keras.layers import (
     ConcurrentSqueezeExcite,
     EffectiveSqueezeExcite,
     EfficientChannelAttention,
+    Gate,
     SpatialSqueezeExcite,
     SqueezeExcite,
 )
@@ -328,3 +329,82 @@ def test_bad_data_format(gate_cls):
 def test_misspelt_argument(gate_cls):
     with pytest.raises(ValueError, match="data_fromat"):
         gate_cls(data_fromat="channels_last")
+
+
+class Shaped(Gate):
+    """Computes "gates" by any function."""
+
+    def __init__(self, function, **kwargs):
+        super().__init__(**kwargs)
+        self.function = function
+
+    def build_gate(self, channels, rank):
+        pass
+
+    def compute_gate(self, inputs):
+        return self.function(inputs)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: keras.ops.mean(x, (1, 2)),
+        lambda x: keras.ops.mean(x, (1, 2), keepdims=True),
+        lambda x: keras.ops.mean(x, -1, keepdims=True),
+        keras.ops.sigmoid,
+    ],
+)
+def test_shapes_of_gates(function):
+    x = feature_maps(2, 5, 7, 8)
+    assert Shaped(function)(x).shape == x.shape
+    assert Shaped(function)(keras.Input((None, None, 8))).shape[-1] == 8
+
+
+@pytest.mark.parametrize(
+    ("function", "received"),
+    [
+        (lambda x: keras.ops.mean(x, (2, 3)), r"\(2, 5\)"),
+        (lambda x: keras.ops.mean(x, -1), r"\(2, 5, 7\)"),
+        (lambda x: keras.ops.mean(x, 1, keepdims=True), r"\(2, 1, 7, 8\)"),
+        (lambda x: keras.ops.mean(x, (0, 1, 2)), r"\(8,\)"),
+        (lambda x: None, "NoneType"),
+    ],
+)
+def test_shapes_that_are_no_gates(function, received):
+    """Some would scale the images of a batch by each other's gates."""
+    with pytest.raises(ValueError, match=rf"Shaped must compute gates.*{received}"):
+        Shaped(function)(feature_maps(2, 5, 7, 8))
+    with pytest.raises(ValueError, match="Shaped must compute gates"):
+        Shaped(function)(keras.Input((5, 7, 8)))
+
+
+def test_gates_of_another_precision():
+    x = feature_maps(2, 5, 7, 8)
+    layer = Shaped(lambda x: keras.ops.zeros((2, 8), "float32"), dtype="mixed_float16")
+    assert keras.backend.standardize_dtype(layer(x).dtype) == "float16"
+
+
+@pytest.mark.parametrize("method", ["build_gate", "compute_gate"])
+def test_what_a_subclass_has_to_implement(method):
+    class Empty(Gate):
+        if method == "compute_gate":
+
+            def build_gate(self, channels, rank):
+                pass
+
+    with pytest.raises(NotImplementedError, match=rf"Empty must implement `{method}`"):
+        Empty()(keras.Input((5, 7, 8)))
+
+
+@pytest.mark.parametrize(("gate_cls", "arguments"), ARGUMENTS)
+def test_a_frozen_layer_is_frozen_after_loading(gate_cls, arguments, tmp_path):
+    image = keras.Input((6, 7, 8))
+    x = gate_cls(**arguments)(image)
+    model = keras.Model(image, keras.layers.Conv2D(2, 1)(keras.ops.cast(x, "float32")))
+    model.layers[1].trainable = False
+    assert len(model.trainable_variables) == 2
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    assert len(loaded.trainable_variables) == 2
+    loaded.layers[1].trainable = True
+    assert len(loaded.layers[1].trainable_variables) == len(loaded.layers[1].weights)

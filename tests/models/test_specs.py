@@ -107,6 +107,7 @@ def test_a_cell_may_run_again():
         (("senet154_plain", TINY), r"'senet154_plain'"),
         (("mine", TINY, "SEResNet50"), r"\(SEResNet50\)"),
         (("My Net", TINY), "lower-case.*name='My Net'"),
+        (("se_", TINY), "name='se_'"),
         (("mine", "se_resnet50"), r"ResNetSpec, .*Received: 'se_resnet50'"),
         (("mine", TINY, "a-b"), "constructor='a-b'"),
     ],
@@ -117,8 +118,55 @@ def test_names_that_are_refused(arguments, message):
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "named"),
+    [
+        (("mine",), ("se_mine",), "'mine'"),
+        (("se_mine",), ("mine",), "'mine'"),
+        (("x",), ("x_plain",), "'x_plain'"),
+        (("a_b",), ("a__b",), "'a_b'"),
+        (("one", "Net"), ("two", "Net"), "'one'"),
+    ],
+)
+def test_names_of_another_network_of_ones_own(first, second, named):
+    register(first[0], TINY, *first[1:])
+    before = list_models()
+    with pytest.raises(ValueError, match=f"there is a network {named}"):
+        register(second[0], TINY, *second[1:])
+    assert list_models() == before
+
+
+@pytest.mark.parametrize("constructor", ["create_model", "ResNetSpec", "ImageModel"])
+def test_constructors_that_are_something_else(constructor):
+    with pytest.raises(ValueError, match=f"constructor='{constructor}'"):
+        register("mine", TINY, constructor)
+
+
+def test_the_nearest_constructor():
+    register("se_tiny", TINY)
+    with pytest.raises(AttributeError, match=r"Did you mean SETiny\b"):
+        models.SETinny  # noqa: B018
+
+
+def test_an_argument_of_a_layer_in_the_spec():
+    spec = dataclasses.replace(TINY, attention=layers.SqueezeExcite(4, divisor=2))
+    (gate, _) = gates(create_model(spec, ratio=2, **SMALL))
+    assert (gate.ratio, gate.divisor) == (2, 2)
+
+
+@pytest.mark.parametrize(
     ("create", "message"),
     [
+        (lambda: Stem((8,), (3, 3)), "`kernel_size` must be a positive integer"),
+        (lambda: Stem(8, 3), "`filters` must be a tuple"),
+        (lambda: ResNetSpec(attention="eac"), "'eca'.*attention='eac'"),
+        (lambda: ResNetSpec(attention=8), "`attention`.*attention=8"),
+        (lambda: ResNetSpec(preprocessing=(64, 64)), "`preprocessing`"),
+        (lambda: ResNetSpec(block="basic", groups=4), "`groups` is for .*bottleneck"),
+        (lambda: ResNetSpec(block="basic", stride_in="1x1"), "`stride_in` is for"),
+        (
+            lambda: create_model(TINY, include_top=False, pyramid=(2, 3)),
+            r"`pyramid`.*\(2, 3\)",
+        ),
         (
             lambda: Stem(pool="maxx"),
             r"`pool` must be one of \('max', 'max_ceil', 'avg', 'conv', None\)"
@@ -271,3 +319,53 @@ def test_arguments_for_a_class():
 def test_attention_that_is_refused(attention, arguments, message):
     with pytest.raises(ValueError, match=message):
         create_model(TINY, **{"attention": attention, **SMALL, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("attention", "arguments", "message"),
+    [
+        (lambda x: x, {}, "take a tensor and a name"),
+        (lambda x, name: None, {}, "return a tensor. Received: NoneType"),
+        (
+            functools.partial(layers.SqueezeExcite, ratio=4),
+            {"ratio": 8},
+            "`ratio` once",
+        ),
+        ("SE", {}, "Did you mean 'se'.*attention='SE'"),
+    ],
+)
+def test_attention_that_a_newcomer_gives(attention, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        attended(attention, **arguments)
+
+
+def test_a_layer_in_the_place_of_another_argument():
+    with pytest.raises(ValueError, match="`include_top` must be True or False"):
+        create_model(TINY, layers.SqueezeExcite(), **SMALL)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.DepthwiseConv2D(3, padding="same"),
+        keras.layers.Conv2D(8, 1),
+        keras.layers.GroupNormalization(2),
+    ],
+)
+def test_layers_of_keras(layer):
+    model = create_model(TINY, attention=layer, stages=(1,), **SMALL)
+    assert type(model.get_layer("stage1_block1_se")) is type(layer)
+
+
+class FixedRatio(layers.SqueezeExcite):
+    """Fixes an argument of its base class."""
+
+    def __init__(self, **kwargs):
+        super().__init__(ratio=2, **kwargs)
+
+    def get_config(self):
+        return {k: v for k, v in super().get_config().items() if k != "ratio"}
+
+
+def test_a_subclass_that_fixes_an_argument():
+    assert {gate.ratio for gate in gates(attended(FixedRatio()))} == {2}
