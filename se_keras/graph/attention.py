@@ -4,6 +4,7 @@ import difflib
 import functools
 import inspect
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -177,6 +178,19 @@ def copy_attention(
             `get_config` does not return them; or if the layout is channels first and
             the layer has no argument `data_format`.
     """
+    return attention_copier(layer, data_format)(name=name, dtype=dtype, **changes)
+
+
+def attention_copier(layer: keras.Layer, data_format: str) -> Callable:
+    """Returns a function that copies a layer for any number of places.
+
+    Args:
+        layer: See `copy_attention`.
+        data_format: See `copy_attention`.
+
+    Returns:
+        A function of the arguments that differ, among them `name` and `dtype`.
+    """
     config = _config(layer)
     if "data_format" in config:
         config["data_format"] = data_format
@@ -187,17 +201,19 @@ def copy_attention(
             "callable of a tensor and a name that sets the layout itself. "
             f"Received: a layer of class {type(layer).__name__}"
         )
-    try:
-        return type(layer).from_config(
-            {**config, "name": name, "dtype": dtype, **changes}
-        )
-    except TypeError as error:
-        raise ValueError(
-            f"Expected a layer that Keras can create from its config: `__init__` must "
-            "take what `get_config` returns, and pass `**kwargs` to "
-            f"`super().__init__`. Received: a layer of class {type(layer).__name__} "
-            f"({_reason(error)})"
-        ) from error
+
+    def copy(**changes):
+        try:
+            return type(layer).from_config({**config, **changes})
+        except TypeError as error:
+            raise ValueError(
+                "Expected a layer that Keras can create from its config: `__init__` "
+                "must take what `get_config` returns, and pass `**kwargs` to "
+                "`super().__init__`. Received: a layer of class "
+                f"{type(layer).__name__} ({_reason(error)})"
+            ) from error
+
+    return copy
 
 
 def _reason(error) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import keras
 
-from se_keras.graph.attention import attention_layer, copy_attention
+from se_keras.graph.attention import attention_copier, attention_layer
 
 # Where attention goes in a residual block: section 6.5 of the paper and its figure 5.
 PLACEMENTS = ("standard", "pre", "post", "identity", "inside")
@@ -112,12 +112,8 @@ def attention_function(
         return functools.partial(_call, attention)
     prototype = attention_layer(attention, overrides=overrides, **arguments)
 
-    def apply(x, name):
-        return copy_attention(
-            prototype, name=name, dtype=dtype, data_format=data_format
-        )(x)
-
-    return apply
+    copy = attention_copier(prototype, data_format)
+    return lambda x, name: copy(name=name, dtype=dtype)(x)
 
 
 def _call(function, x, name):
