@@ -22,15 +22,6 @@ ATTENTION_LAYERS = {
     "eca": layers.EfficientChannelAttention,
 }
 
-# The layers inside an attention layer whose outputs are the gates, or sum to them.
-LAST_LAYERS = {
-    layers.SqueezeExcite: ("fc2",),
-    layers.SpatialSqueezeExcite: ("fc",),
-    layers.ConcurrentSqueezeExcite: ("channel.fc2", "spatial.fc"),
-    layers.EffectiveSqueezeExcite: ("fc",),
-    layers.EfficientChannelAttention: ("conv",),
-}
-
 
 @keras.saving.register_keras_serializable(package="se_keras")
 def doubled_sigmoid(x):
@@ -116,11 +107,6 @@ def attention_layer(attention, *, overrides: bool = False, **arguments) -> keras
 
 def _with_arguments(layer, arguments) -> keras.Layer:
     return type(layer).from_config({**_config(layer), **arguments})
-
-
-def takes(attention: str, argument: str) -> bool:
-    """Whether the attention layer of a name takes an argument."""
-    return argument in _parameters(ATTENTION_LAYERS.get(attention, keras.Layer))
 
 
 def _arguments_of_instance(layer, arguments) -> str:
@@ -264,12 +250,12 @@ def identity_gate(gate: Gate) -> Gate:
     Raises:
         ValueError: If the gate cannot start at 1.
     """
-    if _last_layers(gate) is None:
+    if not getattr(gate, "last_layers", ()):
         raise ValueError(
-            "With `identity_start=True`, `attention` must be one of "
-            f"{tuple(kind.__name__ for kind in LAST_LAYERS)}: how others start at 1 is "
-            "not known. Set identity_start=False to start as the layer's initializers "
-            f"specify. Received: {type(gate).__name__}"
+            "With `identity_start=True`, `attention` must be a layer whose class "
+            "declares `last_layers` (see `se_keras.layers.Gate`). Set "
+            "identity_start=False to start as the layer's initializers specify. "
+            f"Received: {type(gate).__name__}"
         )
     if isinstance(gate, layers.ConcurrentSqueezeExcite):
         if gate.merge != "add":
@@ -302,13 +288,6 @@ def _copy(gate: Gate, **changes) -> Gate:
 
 def start_at_identity(gate: Gate) -> None:
     """Sets to zero the last layer of a built gate that `identity_gate` returned."""
-    for name in _last_layers(gate) or ():
+    for name in gate.last_layers:
         for weight in operator.attrgetter(name)(gate).weights:
             weight.assign(ops.zeros(weight.shape))
-
-
-def _last_layers(gate: Gate) -> tuple[str, ...] | None:
-    for kind, names in LAST_LAYERS.items():
-        if isinstance(gate, kind):
-            return names
-    return None

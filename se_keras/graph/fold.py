@@ -33,7 +33,7 @@ def fold(model: keras.Model, name: str | None = None) -> keras.Model:
       arithmetic is in float64.
     - A shortcut that takes each n-th position and appends zero channels becomes one 1x1
       convolution: runtimes of phones have no fast kernel for a pool of one position.
-    - Dropout goes.
+    - Dropout is removed.
     - Functional and Sequential models inside are folded, each for itself.
     - `SqueezeExcite` becomes pool, two 1x1 convolutions of an image of one position,
       and multiply: layers of Keras that every converter knows. Behind a pointwise
@@ -109,7 +109,7 @@ class _Weights:
 
 def _fold_submodel(graph, name):
     submodel = graph.operations[name]
-    if graph.is_told(name, "training"):
+    if graph.has_argument(name, "training"):
         return
     if type(submodel) is keras.Sequential or is_functional(submodel):
         # A submodel that cannot be folded stays.
@@ -122,7 +122,7 @@ def _fold_dropout(graph, name):
     if (
         isinstance(layer, keras.layers.Dropout)
         and _is_of_keras(layer)
-        and not graph.is_told(name, "training")
+        and not graph.has_argument(name, "training")
     ):
         graph.bypass(name)
 
@@ -170,7 +170,7 @@ def _fold_batch_norm(graph, weights, name):
     if (
         not isinstance(norm, keras.layers.BatchNormalization)
         or not (_is_of_keras(norm) or type(norm) is BatchNormalization)
-        or graph.is_told(name, "training")
+        or graph.has_argument(name, "training")
     ):
         return
     before = _linear_before(graph, name)

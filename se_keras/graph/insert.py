@@ -11,12 +11,9 @@ from se_keras.graph.attention import (
     copy_attention,
     identity_gate,
     start_at_identity,
-    takes,
 )
 from se_keras.graph.rewrite import Graph, Ref
 from se_keras.layers.gate import Gate
-
-RATIO = 16
 
 # Layers of tokens, whose features are always the last axis, and layers after which the
 # layout of what came before is not known.
@@ -35,12 +32,12 @@ class Architectures:
     Attributes:
         names: Names of the architectures, for messages.
         find: Function of a `Graph` that returns, by the name of each architecture
-            whose layers the graph has, the names of the layers that attention
-            follows, in order; `None` for one that has its own SE.
+            whose layers the graph has, the layers that attention follows, each with the
+            name of its attention layer; `None` for one that has its own SE.
     """
 
     names: tuple[str, ...]
-    find: Callable[[Graph], dict[str, list[str] | None]]
+    find: Callable[[Graph], dict[str, dict[str, str] | None]]
 
 
 _known = Architectures((), lambda graph: {})
@@ -107,8 +104,9 @@ without one, the concatenation |
         attention: `"se"`, `"spatial_se"`, `"scse"`, `"ese"`, `"eca"`, or a layer that
             is copied to each place: `SqueezeExcite(ratio=8, divisor=8)`, or a class of
             layers.
-        ratio: Reduction ratio r of `"se"` and `"scse"`, 16 by default, or of a class of
-            layers. A layer that is passed as `attention` has its own.
+        ratio: Reduction ratio r of `"se"` and `"scse"`, or of a class of layers.
+            Defaults to that of the layer, 16 for `"se"` and 2 for `"scse"`. A layer
+            that is passed as `attention` has its own.
         gate_activation: Activation whose output is the gate, for an `attention` that is
             a name. Defaults to that of the layer, for `"se"` the sigmoid.
         identity_start: Whether all gates start at 1. If not, they start as the
@@ -143,7 +141,10 @@ without one, the concatenation |
     prototype = _prototype(attention, ratio, gate_activation)
     if identity_start:
         prototype = identity_gate(prototype)
-    gates = [_gate_at(graph, place, prototype) for place in _places(graph, after)]
+    gates = [
+        _gate_at(graph, place, name, prototype)
+        for place, name in _places(graph, after).items()
+    ]
     for place, layer in gates:
         graph.insert_after(place, layer)
     result = graph.build(name)
@@ -195,13 +196,11 @@ def remove_squeeze_excite(model: keras.Model, name: str | None = None) -> keras.
 
 def _prototype(attention, ratio: float | None, gate_activation) -> keras.Layer:
     """Returns the layer that each place gets a copy of."""
-    if ratio is None and isinstance(attention, str) and takes(attention, "ratio"):
-        ratio = RATIO
     return attention_layer(attention, ratio=ratio, gate_activation=gate_activation)
 
 
-def _places(graph: Graph, after) -> list[str]:
-    """Returns the names of the operations that gates follow."""
+def _places(graph: Graph, after) -> dict[str, str]:
+    """Returns the operations that attention follows, and the names of its layers."""
     if after is None:
         return _places_by_architecture(graph)
     if isinstance(after, str):
@@ -224,10 +223,10 @@ def _places(graph: Graph, after) -> list[str]:
             + f" Received: after={after!r}, which chooses none of model "
             f"{graph.model.name!r}"
         )
-    return places
+    return {place: f"{place}_se" for place in places}
 
 
-def _places_by_architecture(graph: Graph) -> list[str]:
+def _places_by_architecture(graph: Graph) -> dict[str, str]:
     found = _known.find(graph)
     if len(found) != 1:
         received = " and ".join(found) or "none of them"
@@ -268,12 +267,11 @@ def _check_name(graph: Graph, name) -> None:
     )
 
 
-def _gate_at(graph: Graph, place: str, prototype) -> tuple[str, keras.Layer]:
+def _gate_at(graph: Graph, place: str, name: str, prototype) -> tuple[str, keras.Layer]:
     """Returns a place and the attention layer for it."""
     before = list(graph.upstream(place))
     policy = next(op.dtype_policy for op in before if hasattr(op, "dtype_policy"))
     data_format = _data_format(before)
-    name = f"{place}_se"
     if name in graph.operations:
         raise ValueError(
             f"Attention after {place!r} would have the name of a layer of the model. "
@@ -281,6 +279,14 @@ def _gate_at(graph: Graph, place: str, prototype) -> tuple[str, keras.Layer]:
         )
     _check_output(graph, place, data_format)
     layer = copy_attention(prototype, name=name, dtype=policy, data_format=data_format)
+    if not isinstance(layer, Gate):  # which keeps the shape of its input
+        spec = graph.spec(Ref(place))
+        shape = tuple(layer.compute_output_spec(spec).shape)
+        if shape != tuple(spec.shape):
+            raise ValueError(
+                "Argument `attention` must keep the shape of its input. Received: a "
+                f"layer that returns {shape} for {tuple(spec.shape)} after {place!r}"
+            )
     return place, layer
 
 

@@ -95,7 +95,7 @@ class Graph:
         # The config of an input holds no call.
         return len(self._entries[name]["inbound_nodes"]) or 1
 
-    def is_told(self, name: str, argument: str) -> bool:
+    def has_argument(self, name: str, argument: str) -> bool:
         """Whether a call of an operation has an argument, by name, that is true."""
         nodes = self._entries[name]["inbound_nodes"]
         return any(node["kwargs"].get(argument) for node in nodes)

@@ -36,6 +36,15 @@ def positive_number(name: str, value: float) -> float:
     return value
 
 
+def fraction(name: str, value: float) -> float:
+    """Returns `value`, or raises a `ValueError` that names the argument."""
+    if not isinstance(value, float | numbers.Real) or not 0 <= float(value) <= 1:
+        raise ValueError(
+            f"Argument `{name}` must be in the range 0 to 1. Received: {name}={value!r}"
+        )
+    return value
+
+
 def standardize_data_format(data_format: str | None) -> str:
     """Returns `data_format`, by default Keras's own, or raises a `ValueError`."""
     if data_format is None:

@@ -10,7 +10,7 @@ from se_keras.layers.arguments import positive_integer, standardize_data_format
 
 @keras.saving.register_keras_serializable(package="se_keras")
 class ChannelShuffle(keras.layers.Layer):
-    """Deals the channels out anew, so that each group gets some of every old group.
+    """Permutes the channels, so that each group gets channels of every other group.
 
     The channels are written row by row into a table of `groups` rows and read column
     by column: of 6 channels in 3 groups, `0 1 | 2 3 | 4 5` becomes `0 2 | 4 1 | 3 5`.

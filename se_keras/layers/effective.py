@@ -50,6 +50,8 @@ class EffectiveSqueezeExcite(DenseGate):
     (2, 7, 7, 64)
     """
 
+    last_layers = ("fc",)
+
     def __init__(
         self,
         gate_activation: Activation = "hard_sigmoid",
@@ -121,6 +123,8 @@ class EfficientChannelAttention(Gate):
     >>> EfficientChannelAttention()(np.ones((2, 7, 7, 64), "float32")).shape
     (2, 7, 7, 64)
     """
+
+    last_layers = ("conv",)
 
     def __init__(
         self,

@@ -30,6 +30,11 @@ class Gate(keras.layers.Layer):
     and has a known number of channels. A layer with arguments of its own returns them
     in `get_config`, like every Keras layer.
 
+    A class with an argument `gate_activation` may declare `last_layers`: names of the
+    attributes with the layers whose output that activation gets. Then
+    `add_squeeze_excite` can start it at 1 (`identity_start`): it sets their weights to
+    0 and doubles a sigmoid.
+
     Args:
         data_format: `"channels_last"` or `"channels_first"`. Defaults to
             `keras.config.image_data_format()`.
@@ -74,6 +79,8 @@ class Gate(keras.layers.Layer):
     model = create_model("resnet50", attention=ScaledGate(initial_scale=0.5))
     ```
     """
+
+    last_layers: tuple[str, ...] = ()
 
     def __init__(self, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)

@@ -43,6 +43,8 @@ class SpatialSqueezeExcite(DenseGate):
     (2, 7, 7, 64)
     """
 
+    last_layers = ("fc",)
+
     def build_gate(self, channels: int, rank: int) -> None:
         """Creates the 1x1 convolution: a fully connected layer at each position."""
         self.fc = self.dense("fc", 1, self.gate_activation, channels)
@@ -89,6 +91,8 @@ class ConcurrentSqueezeExcite(Gate):
     >>> ConcurrentSqueezeExcite(ratio=2)(np.ones((2, 7, 7, 64), "float32")).shape
     (2, 7, 7, 64)
     """
+
+    last_layers = ("channel.fc2", "spatial.fc")
 
     def __init__(
         self,

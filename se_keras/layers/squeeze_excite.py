@@ -9,6 +9,7 @@ from se_keras.layers.arguments import (
     Activation,
     Initializer,
     Regularizer,
+    fraction,
     positive_integer,
     positive_number,
     rounded_width,
@@ -89,6 +90,8 @@ class SqueezeExcite(DenseGate):
     ```
     """
 
+    last_layers = ("fc2",)
+
     def __init__(
         self,
         ratio: float = 16,
@@ -120,11 +123,6 @@ class SqueezeExcite(DenseGate):
                 f"Argument `squeeze` must be one of {SQUEEZES}. "
                 f"Received: squeeze={squeeze!r}"
             )
-        if not 0 <= round_limit <= 1:
-            raise ValueError(
-                "Argument `round_limit` must be in the range 0 to 1. "
-                f"Received: round_limit={round_limit!r}"
-            )
         self.ratio = positive_number("ratio", ratio)
         self.hidden_channels = (
             None
@@ -135,7 +133,7 @@ class SqueezeExcite(DenseGate):
         self.min_channels = positive_integer("min_channels", min_channels)
         self.activation = keras.activations.get(activation)
         self.squeeze = squeeze
-        self.round_limit = round_limit
+        self.round_limit = fraction("round_limit", round_limit)
 
     def compute_hidden_channels(self, channels: int) -> int:
         """Returns the hidden width for an input of `channels` channels."""

@@ -9,7 +9,8 @@ import itertools
 import string
 
 from se_keras.graph.insert import Architectures
-from se_keras.models.recognition import declared_structure, structure_of
+from se_keras.graph.rewrite import Graph
+from se_keras.models.recognition import structure_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,18 +119,18 @@ APPLICATIONS = (
 )
 
 
-def find(graph) -> dict[str, list[str] | None]:
+def find(graph: Graph) -> dict[str, dict[str, str] | None]:
     """Returns where attention goes in a graph, see `Architectures`."""
-    structure = declared_structure(graph.model) or structure_of(graph.model)
-    if structure:
-        places = list(structure.places.values())
-        if all(place in graph.operations for place in places):
+    structure = structure_of(graph.model)
+    if structure is not None:
+        places = {layer: name for name, layer in structure.places.items()}
+        if places and places.keys() <= graph.operations.keys():
             return {f"the {structure.family} networks of se_keras": places}
     names = graph.operations.keys()
     return {
         row.name: None
         if row.places is None
-        else [name for name in names if name in row.places]
+        else {name: f"{name}_se" for name in names if name in row.places}
         for row in APPLICATIONS
         if row.signature & names
     }

@@ -70,6 +70,8 @@ class BNInceptionSpec(NetworkSpec):
     def __post_init__(self):
         super().__post_init__()
         check_integers("stem", self.stem)
+        if not self.modules:
+            raise ValueError("Field `modules` must have at least one. Received: ()")
 
 
 def features(spec: BNInceptionSpec, net: NetworkBuilder, x) -> dict:

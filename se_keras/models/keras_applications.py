@@ -126,7 +126,7 @@ def features(spec: ApplicationSpec, net: NetworkBuilder, x) -> dict:
     def copy(layer):
         kind = type(layer)
         if kind is keras.layers.BatchNormalization:
-            kind = BatchNormalization  # The same numbers, sooner.
+            kind = BatchNormalization  # The same results, faster.
         return kind.from_config({**_config(layer, net), "name": names[layer.name]})
 
     def call(layer, *args, **kwargs):

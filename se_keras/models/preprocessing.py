@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import numbers
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,15 @@ class Preprocessing:
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
 
     def __post_init__(self):
+        if not (
+            isinstance(self.size, list | tuple)
+            and len(self.size) == 2
+            and all(isinstance(n, numbers.Integral) and int(n) > 0 for n in self.size)
+        ):
+            raise ValueError(
+                "Argument `size` must be height and width, two positive integers. "
+                f"Received: size={self.size!r}"
+            )
         if not 0 < self.crop <= 1:
             raise ValueError(
                 "Argument `crop` must be in the range (0, 1]. "

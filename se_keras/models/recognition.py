@@ -14,22 +14,36 @@ def structure_of(model: keras.Model) -> Structure | None:
     A model of `create_model` has it in its attribute `structure`, also after saving
     and loading, and after `add_squeeze_excite`, `remove_squeeze_excite` and `fold`. A
     `keras.Model` made of the layers of such a network, or around it, does not. Its
-    layers are compared with those of the networks in the registry: it has the
-    structure of the largest one whose layers with weights it all has.
+    layers are then compared with those of the networks in the registry, except for
+    those of `keras.applications`: it has the structure of the network whose layers
+    with weights are its own, but for layers before and after the network and for
+    attention.
 
     Args:
         model: A functional or Sequential model.
 
     Returns:
-        The `Structure`, or `None` if the model has none of these networks in it.
+        The `Structure`, with the layers that the model has: one that was added belongs
+        to the part of the layer before it. `None` if the network is not known.
     """
+    structure = known_structure(model)
+    if structure is None:
+        return None
+    is_input = keras.layers.InputLayer
+    layers = [x.name for x in layers_of(model) if not isinstance(x, is_input)]
+    return structure.adapted_to(layers)
+
+
+def known_structure(model: keras.Model) -> Structure | None:
+    """Returns the structure that was declared or recognized, without changes."""
     own = declared_structure(model)
     if own is not None:
         return own
-    return next(
-        (each for inner in _submodels(model) if (each := declared_structure(inner))),
-        None,
-    ) or recognize({layer.name: layer for layer in layers_of(model)})
+    for inner in _submodels(model):
+        structure = declared_structure(inner)
+        if structure is not None:
+            return structure
+    return recognize({layer.name: layer for layer in layers_of(model)})
 
 
 def declared_structure(model: keras.Model) -> Structure | None:
@@ -54,15 +68,15 @@ def _submodels(model):
 
 
 def recognize(layers: Mapping[str, keras.Layer | dict]) -> Structure | None:
-    """Returns the structure of the largest network of the registry among some layers.
+    """Returns the structure of the network of the registry that some layers are.
 
     Args:
-        layers: The layers of a model, or their configs, by name.
+        layers: The layers of a model, or their configs, by name, in the order of
+            computation.
     """
+    with_weights = [name for name, layer in layers.items() if _has_weights(layer)]
     found = [
-        outline
-        for outline in outlines().values()
-        if _required(outline) and _required(outline) <= layers.keys()
+        outline for outline in outlines().values() if _is_in(outline, with_weights)
     ]
     if not found:
         return None
@@ -91,11 +105,31 @@ def recognize(layers: Mapping[str, keras.Layer | dict]) -> Structure | None:
     return max(largest, key=agreements).structure
 
 
-def _required(outline: Outline) -> frozenset[str]:
-    """Returns the layers with weights, without attention and without the head."""
+def _is_in(outline: Outline, with_weights: list[str]) -> bool:
+    """Whether a network is among some layers, with no other between its own.
+
+    Args:
+        outline: The network.
+        with_weights: Names of the layers with weights, in the order of computation.
+    """
     structure = outline.structure
-    optional = {*structure.places, *structure.head}
-    return outline.layers_with_weights - optional
+    # A model may have attention or not, and another head.
+    required = outline.layers_with_weights - {*structure.places, *structure.head}
+    places = [i for i, name in enumerate(with_weights) if name in required]
+    if not required or len(places) < len(required):
+        return False
+    between = with_weights[places[0] : places[-1] + 1]
+    return set(between) <= required | structure.places.keys()
+
+
+# Arguments that only layers with weights have.
+_OF_WEIGHTS = ("depth_multiplier", "filters", "momentum", "units")
+
+
+def _has_weights(layer) -> bool:
+    if isinstance(layer, dict):
+        return any(name in layer for name in _OF_WEIGHTS)
+    return bool(layer.weights)
 
 
 def _agrees(config: dict, settings: dict) -> bool:

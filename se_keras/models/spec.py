@@ -53,6 +53,7 @@ class NetworkSpec:
                 f"Received: preprocessing={self.preprocessing!r}"
             )
         check_range("bn_momentum", self.bn_momentum, 0, 1)
+        check_range("bn_epsilon", self.bn_epsilon, 0, 1)
         check_range("dropout", self.dropout, 0, 1)
         check_integer("min_size", self.min_size)
 

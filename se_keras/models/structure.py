@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 STEM = 0
 # Name of the layer that returns the classes, in every network.
@@ -86,6 +86,47 @@ class Structure:
             layer: 0 if part.stage is None else self.stages + 1 - part.stage
             for layer, part in self.part_of.items()
         }
+
+    def adapted_to(self, layers: Iterable[str]) -> "Structure":
+        """Returns the structure of a model whose layers are not all the declared ones.
+
+        A layer that was added belongs to the part of the layer before it. Where a layer
+        was removed, the one before it in its part has its place.
+
+        Args:
+            layers: Names of the layers of the model, in the order of computation.
+        """
+        layers = list(layers)
+        there = set(layers)
+        found: dict[str, dict[str, str]] = {part.name: {} for part in self.parts}
+        part = self.parts[0]
+        roles = {
+            layer: role for each in self.parts for role, layer in each.layers.items()
+        }
+        for layer in layers:
+            part = self.part_of.get(layer, part)
+            found[part.name][roles.get(layer, layer)] = layer
+
+        def remaining(layer):
+            """Returns the layer that has the place of a declared one."""
+            if layer in there:
+                return layer
+            declared = list(self.part_of[layer].layers.values())
+            before = reversed(declared[: declared.index(layer)])
+            return next((each for each in before if each in there), None)
+
+        places = {name: remaining(layer) for name, layer in self.places.items()}
+        levels = {name: remaining(layer) for name, layer in self.levels.items()}
+        return dataclasses.replace(
+            self,
+            parts=tuple(
+                dataclasses.replace(each, layers=found[each.name])
+                for each in self.parts
+                if found[each.name]
+            ),
+            places={name: layer for name, layer in places.items() if layer},
+            levels={name: layer for name, layer in levels.items() if layer},
+        )
 
     def to_dict(self) -> dict:
         """Returns the structure as plain data for JSON."""

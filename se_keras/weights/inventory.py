@@ -7,7 +7,7 @@ import functools
 import keras
 
 from se_keras.models.outline import Slot, outline_of, outlines
-from se_keras.models.recognition import layers_of, structure_of
+from se_keras.models.recognition import known_structure, layers_of
 from se_keras.models.registry import Network
 from se_keras.models.structure import Structure
 
@@ -48,7 +48,7 @@ def of_model(model: keras.Model) -> Inventory:
                     layer, name, counts[layer], tuple(variable.shape), variable
                 )
             counts[layer] += 1
-    return Inventory(tuple(slots.values()), structure_of(model))
+    return Inventory(tuple(slots.values()), known_structure(model))
 
 
 def _variables(layer):

@@ -228,7 +228,7 @@ def same_traits(network: Inventory, checkpoint: Checkpoint) -> bool:
 
 
 def _classifier(by_key, checkpoint, structure):
-    """Returns the keys of a classifier that is left out, and a note that says so."""
+    """Returns the keys of a classifier that is left out, and a note about them."""
     arrays, keys = checkpoint.arrays, checkpoint.keys
     wanted = {k: slot for k, slot in by_key.items() if slot.layer == CLASSIFIER}
     there = [key for key in arrays if keys.is_classifier(key)]

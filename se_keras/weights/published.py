@@ -27,7 +27,7 @@ class WeightsInfo:
         class_names: Names of the classes in the order of the outputs.
         preprocessing: The images that they were trained on.
         test_size: Height and width at which timm tests them, if it is another.
-        test_crop: Share of the resized image that is kept there.
+        test_crop: Fraction of the resized image that is kept there.
         license: License of the weights.
         origin: Where they come from.
         top1: Pairs of image size and published top-1 accuracy in percent.

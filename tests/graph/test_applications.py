@@ -208,7 +208,7 @@ def test_every_network_has_a_rule_or_se():
 @pytest.mark.parametrize("name", ["EfficientNetB0", "MobileNetV3Small"])
 def test_networks_with_se_need_after(name):
     model = create(name)
-    with pytest.raises(ValueError, match=r"not have SE already: .* SE by itself"):
+    with pytest.raises(ValueError, match=r"not have SE already: .* has its own SE"):
         add_squeeze_excite(model)
 
 

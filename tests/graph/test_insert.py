@@ -220,7 +220,7 @@ def test_gates_that_cannot_start_at_identity_raise(gate, message):
         ({"after": ["conv1"], "attention": "senet"}, r"Received: attention='senet'"),
         (
             {"after": ["conv1"], "attention": conv("x")},
-            r"`attention` must be one of .* Received: Conv2D",
+            r"declares `last_layers`.* Received: Conv2D",
         ),
         (
             {"after": ["conv1"], "attention": "eca", "ratio": 8},
@@ -346,9 +346,7 @@ def test_rule_for_our_own_networks():
     model.class_names = tuple("abcdefghij")
     se_model = add_squeeze_excite(model)
     assert names(se_model) == [
-        f"stage{stage}_block{block}_bn2_se"
-        for stage in (1, 2, 3)
-        for block in (1, 2, 3)
+        f"stage{stage}_block{block}_se" for stage in (1, 2, 3) for block in (1, 2, 3)
     ]
     assert type(se_model) is type(model)
     assert se_model.preprocessing == model.preprocessing
@@ -365,7 +363,7 @@ def test_rule_for_our_own_networks():
 def test_a_network_of_ones_own_declares_its_places():
     spec = ResNetSpec(block="basic", depths=(1, 2), widths=(8, 8), attention=None)
     model = create_model(spec, input_shape=(32, 32, 3))
-    expected = ["stage1_block1_bn2_se", "stage2_block1_bn2_se", "stage2_block2_bn2_se"]
+    expected = ["stage1_block1_se", "stage2_block1_se", "stage2_block2_se"]
     assert names(add_squeeze_excite(model)) == expected
 
 
@@ -484,3 +482,38 @@ def test_gates_of_a_frozen_model_train(frozen):
         assert result.get_layer(layer.name).trainable == layer.trainable
     plain = remove_squeeze_excite(result)
     assert len(plain.trainable_weights) == len(others)
+
+
+@pytest.mark.parametrize("after", ["conv1", "conv2"])
+def test_a_layer_that_changes_the_shape_is_refused(after):
+    layer = keras.layers.Conv2D(7, 1)
+    with pytest.raises(ValueError, match=rf"keep the shape.*after '{after}'"):
+        add_squeeze_excite(chain(), after, attention=layer, identity_start=False)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class DeclaredGate(layers.DenseGate):
+    """Declares where it can start at 1."""
+
+    last_layers = ("fc",)
+
+    def build_gate(self, channels, rank):
+        self.fc = self.dense("fc", channels, self.gate_activation, channels)
+
+    def excite(self, squeezed):
+        return self.fc(squeezed)
+
+
+def test_a_gate_of_ones_own_starts_at_identity():
+    model = chain()
+    se_model = add_squeeze_excite(model, after=["conv1"], attention=DeclaredGate())
+    np.testing.assert_allclose(outputs(se_model), outputs(model), rtol=1e-5)
+
+
+class Unregistered(layers.SqueezeExcite):
+    """A class that Keras does not find by name."""
+
+
+def test_a_class_that_is_not_registered_can_be_added():
+    se_model = add_squeeze_excite(chain(), after=["conv1"], attention=Unregistered(4))
+    assert [type(gate) for gate in gates(se_model)] == [Unregistered]

@@ -12,8 +12,9 @@ from se_keras import (
     list_models,
     remove_squeeze_excite,
 )
-from se_keras.models import ImageModel, Structure, structure_of
+from se_keras.models import ImageModel, ResNetSpec, Structure, structure_of
 from se_keras.models.outline import outline_of, outlines
+from se_keras.models.recognition import known_structure
 from se_keras.models.registry import lookup
 
 SHAPE = (64, 64, 3)
@@ -106,11 +107,30 @@ def test_every_network_of_blocks_has_an_outline():
 def test_it_survives_changes_of_the_graph(tmp_path):
     model = create_model("se_resnet20", input_shape=SHAPE)
     plain = remove_squeeze_excite(model)
-    changed = [plain, add_squeeze_excite(plain), fold(model)]
     model.save(tmp_path / "m.keras")
-    changed.append(keras.models.load_model(tmp_path / "m.keras"))
-    for other in changed:
-        assert structure_of(other) == model.structure
+    assert (
+        structure_of(keras.models.load_model(tmp_path / "m.keras")) == model.structure
+    )
+    assert structure_of(add_squeeze_excite(plain)) == model.structure
+    for other in (plain, fold(model), fold(plain)):
+        assert other.structure == model.structure
+        structure = structure_of(other)
+        is_input = keras.layers.InputLayer
+        own = [x.name for x in other.layers if not isinstance(x, is_input)]
+        assert sorted(structure.part_of) == sorted(own)
+        assert {*structure.places.values(), *structure.levels.values()} <= set(own)
+        assert len(structure.places) == 9
+        for layer, part in structure.part_of.items():
+            # The layers that replace a gate are in its block.
+            if layer.startswith("stage"):
+                assert layer.startswith(part.name)
+
+
+def test_a_gate_that_is_added_has_the_rate_of_its_stage():
+    plain = create_model("resnet20", input_shape=SHAPE)
+    added = add_squeeze_excite(plain, after=["stage2_block1_add"], attention="eca")
+    distances = structure_of(added).distances()
+    assert distances["stage2_block1_add_se"] == distances["stage2_block1_add"] == 2
 
 
 # Networks that differ from another one only in what layers without weights do, or whose
@@ -129,9 +149,21 @@ def test_a_plain_model_of_its_layers_is_recognized(name):
     network = create_model(name, input_shape=SHAPE)
     head = keras.layers.Dense(3, name="own")(network.layers[-2].output)
     model = keras.Model(network.input, head)
-    assert structure_of(model) == outlines()[name].structure
+    assert known_structure(model) == outlines()[name].structure
+    assert structure_of(model).part_of["own"].name == "head"
     outer = keras.Sequential([keras.Input(SHAPE), network])
     assert structure_of(outer) == network.structure
+
+
+def test_a_larger_network_is_not_taken_for_one_of_the_registry():
+    """Without what it declares, its first blocks are those of ResNet-18."""
+    spec = ResNetSpec(block="basic", depths=(2, 2, 3, 2), attention=None)
+    network = create_model(spec, input_shape=SHAPE)
+    assert structure_of(network).stages == 4
+    model = keras.Model(network.input, network.output)
+    assert structure_of(model) is None
+    with pytest.raises(ValueError, match="with layers of none of them"):
+        add_squeeze_excite(model)
 
 
 def test_another_model_is_not():

@@ -5,9 +5,9 @@ import os
 import keras
 import numpy as np
 import pytest
-from se_keras.weights.fit import adapt_input_channels
 
 from se_keras import create_model, weights
+from se_keras.models.input_channels import adapt_input_channels
 from se_keras.models.registry import lookup
 from se_keras.weights import inventory
 from se_keras.weights.names import from_timm_name
