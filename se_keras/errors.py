@@ -2,6 +2,16 @@
 
 import contextlib
 
+__all__ = [
+    "AbandonedError",
+    "InterruptionError",
+    "RunError",
+    "StorageError",
+    "UsageError",
+    "WorkerLostError",
+    "as_usage_errors",
+]
+
 
 class UsageError(ValueError):
     """Bad input. The message states what was expected and what was received."""
@@ -46,3 +56,7 @@ def as_usage_errors(*kinds: type[Exception]):
         raise
     except kinds as error:
         raise UsageError(str(error)) from error
+
+
+def __dir__() -> list[str]:
+    return __all__
