@@ -202,7 +202,7 @@ def layer_names(spec: ApplicationSpec, network: keras.Model) -> dict[str, str]:
     """
     counts, names, kept = collections.Counter(), {}, spec.names
     for layer in network.layers:
-        kind = _KINDS.get(type(layer), "layer")
+        kind = _KINDS.get(type(layer), type(layer).__name__.lower())
         numbered = f"{spec.prefix}_{kind}_{counts[kind]}"
         counts[kind] += 1
         keeps = not spec.prefix or layer.name in kept

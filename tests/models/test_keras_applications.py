@@ -1,7 +1,6 @@
 """Networks of `keras.applications`: the same function, and SE where it belongs."""
 
 import dataclasses
-import re
 
 import keras
 import numpy as np
@@ -51,18 +50,15 @@ def ours(name, **arguments):
     )
 
 
-def copy_weights(source, target):
-    """Copies by the order of names, where numbers of the session keep their order."""
-
-    def key(layer):
-        name = layer.name.replace("conv_preds", "predictions")
-        return [int(x) if x.isdigit() else x for x in re.split(r"(\d+)", name)]
-
-    layers = [
-        sorted((x for x in model.layers if x.weights), key=key)
-        for model in (source, target)
-    ]
-    for layer, twin in zip(*layers, strict=True):
+def copy_weights(spec, source, target):
+    """Copies the weights of Keras's network to those of ours."""
+    names = keras_applications.layer_names(spec, source)
+    for layer in source.layers:
+        if not layer.weights:
+            continue
+        name = names[layer.name]
+        is_top = layer.name in ("predictions", "conv_preds")
+        twin = target.get_layer("predictions" if is_top else name)
         for weight, other in zip(layer.weights, twin.weights, strict=True):
             assert weight.name == other.name
             other.assign(np.reshape(to_numpy(weight), other.shape))
@@ -71,7 +67,7 @@ def copy_weights(source, target):
 @pytest.mark.parametrize("name", NAMES)
 def test_plain_twin_is_the_network_of_keras(name):
     theirs, model = applied(name), ours(name)
-    copy_weights(theirs, model)
+    copy_weights(registry.lookup(name).spec, theirs, model)
     x = images(2, *SIZES[name], 3)
     expected = to_numpy(theirs(x, training=False))
     assert relative_error(expected[0], expected[1]) > 0.05
@@ -96,6 +92,7 @@ def test_se_is_where_add_squeeze_excite_puts_it(name):
     )
     spec = registry.lookup(name).spec
     names = keras_applications.layer_names(spec, expected)
+    names |= {x.name: x.name for x in expected.layers if isinstance(x, SqueezeExcite)}
     model = create_model(f"se_{name}", **shape)
     ours = {x.name: x for x in model.layers}
     gates = {x.name for x in model.layers if isinstance(x, SqueezeExcite)}
