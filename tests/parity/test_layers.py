@@ -46,10 +46,14 @@ def output_of(torch, module, layer, maps):
     [
         ({"ratio": 16, "divisor": 8}, {}),
         ({"ratio": 4, "divisor": 8}, {"rd_ratio": 0.25}),
-        ({"channels": 10}, {"rd_channels": 10}),
+        ({"hidden_channels": 10}, {"rd_channels": 10}),
         ({"ratio": 16, "divisor": 8, "use_bias": False}, {"bias": False}),
         (
-            {"channels": 8, "activation": "swish", "gate_activation": "hard_sigmoid"},
+            {
+                "hidden_channels": 8,
+                "activation": "swish",
+                "gate_activation": "hard_sigmoid",
+            },
             {"rd_channels": 8, "act_layer": "swish", "gate_layer": "hard_sigmoid"},
         ),
     ],
