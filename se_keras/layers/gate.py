@@ -189,9 +189,15 @@ class Gate(keras.layers.Layer):
         if not type(self).__module__.startswith("se_keras."):
             # A user's subclass: what it computes is checked before the first batch.
             inputs = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
-            gates = _Call(self.compute_gate).compute_output_spec(inputs)
+            gates = _Call(self._compute_tensor).compute_output_spec(inputs)
             self._check_gates(gates, inputs)
         return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+
+    def _compute_tensor(self, inputs):
+        gates = self.compute_gate(inputs)
+        if not hasattr(gates, "shape"):
+            self._check_gates(gates, inputs)
+        return gates
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that re-create the layer."""
