@@ -130,7 +130,7 @@ FORMULAS = {
 }
 
 # Classes without weights that convolve or multiply matrices all the same: those of
-# `keras.layers`, and of the operations behind `keras.ops`, which have no public class.
+# `keras.layers`, and of the operations of `keras.ops`, which have no public class.
 PRODUCTS = frozenset(
     {
         "AdditiveAttention",

@@ -15,7 +15,7 @@ from se_keras.backend import require_tensorflow
 from se_keras.errors import UsageError
 
 OPENVINO_FILE = "model.xml"
-# How an interpreter names the operation that stands for a part of the graph.
+# How an interpreter names the operation that represents a part of the graph.
 DELEGATE = "DELEGATE"
 
 

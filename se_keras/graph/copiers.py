@@ -8,8 +8,8 @@ import keras
 def name_copiers(entries: list[dict], operations: dict) -> dict:
     """Makes the config of a graph copy what it would not find by name.
 
-    Whoever holds the layers needs no registration of their classes, which may even
-    have one name in common, nor of the functions that they call.
+    Neither the classes of the layers, of which two may have the same name, nor the
+    functions that they call have to be registered: they are taken from the layers.
 
     Returns:
         Classes by the name that the config has for them now.

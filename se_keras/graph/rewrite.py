@@ -215,7 +215,7 @@ class Graph:
         self._entries[name]["config"].update(config)
 
     def exchange(self, name: str, submodel: keras.Model) -> None:
-        """Puts a functional model in the place of a submodel.
+        """Replaces a submodel by a functional model.
 
         Args:
             name: Name of the submodel.

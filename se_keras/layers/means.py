@@ -19,7 +19,7 @@ def with_mean(x, axes: tuple[int, ...], dtype: str):
     divided first, and the addition broadcasts it.
 
     Args:
-        x: A tensor. Whatever needs it besides the mean must take the returned one.
+        x: A tensor. Everything else that needs it must take the returned one.
         axes: The axes that the mean is over.
         dtype: What the mean accumulates in.
 

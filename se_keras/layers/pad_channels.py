@@ -26,7 +26,7 @@ class PadChannels(keras.layers.Layer):
         width)` with `data_format="channels_first"`.
 
     Output shape:
-        The same with `channels` in the place of `c`.
+        The same with `channels` instead of `c`.
 
     Raises:
         ValueError: If the input has more than `channels` channels.

@@ -102,8 +102,8 @@ def _size(network: Network) -> str:
     spec, sentences = network.spec, []
     if isinstance(spec, ApplicationSpec):
         number = f"{spec.parameters:,} parameters with 1000 classes"
-        beside = ", in addition to those of its SE layers" if spec.attention else ""
-        sentences = [f"It has {number}{beside}."]
+        more = ", in addition to those of its SE layers" if spec.attention else ""
+        sentences = [f"It has {number}{more}."]
     elif outline := outline_of(network):
         sentences = [f"It has {outline.parameters:,} parameters with 1000 classes."]
     if network.twin:

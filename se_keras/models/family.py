@@ -52,8 +52,8 @@ class Family:
             show in the weights (`Structure.traits`).
         state_dicts: How other projects name its modules, the most specific first.
         timm_names: Registry names of the networks that timm has, too.
-        pretrained: Names of weights that `create_model` takes besides files, each with
-            a function of a spec and a network that loads them.
+        pretrained: Names of weights that `create_model` takes in addition to files,
+            each with a function of a spec and a network that loads them.
         fields: Classes of which fields of its specs are made, which are public with it.
         is_outlined: Whether the builder uses the methods of `net` only, so that the
             weights of a network are known without building it.

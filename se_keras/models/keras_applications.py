@@ -13,7 +13,7 @@ same; in MobileNet the 1x1 convolution `conv_preds` of Keras is the dense layer
 
 The Inception-ResNet-v2 of Keras, which is the one that Google released, is not the one
 that Hu et al. counted: it costs 13.16 billion multiply-adds at 299 pixels, their table
-2 says 11.75 (11.76 with SE), and they released no such network. Nor is it the one that
+2 has 11.75 (11.76 with SE), and they released no such network. Nor is it the one that
 Szegedy et al. drew, with 5, 10 and 5 blocks of 384, 1154 and 2048 channels after the
 stem of Inception-v4, which would cost about 9.3 billion: it has 10, 20 and 10 blocks of
 320, 1088 and 2080 channels after the stem of Inception-v3, and a 1x1 convolution to

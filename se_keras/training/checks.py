@@ -48,7 +48,7 @@ class Range:
     """Numbers in a range.
 
     Attributes:
-        expectation: What an error says was expected, before the name of the field.
+        expectation: What an error states as expected, before the name of the field.
         contains: Whether a number is in the range.
     """
 

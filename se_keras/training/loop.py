@@ -251,7 +251,7 @@ class Trainer:
             self.progress = dataclasses.replace(
                 self.progress, step=step + 1, totals=totals
             )
-            # One step behind: the device works while the host waits for the result.
+            # One step later: the device works while the host waits for the result.
             stops = self._stop_wanted and self.cluster.workers == 1
             if before:
                 self._check(*before)

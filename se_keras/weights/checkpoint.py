@@ -282,7 +282,7 @@ def _h5_arrays(path, file, stack):
     """Returns the arrays of a file of weights, by the names of their layers.
 
     The groups are called after the classes of the layers and numbered; their names are
-    beside the weights.
+    stored with the weights.
     """
     whole = functools.partial(_whole, path, "Keras", _KERAS_DAMAGE)
     arrays = {}

@@ -148,7 +148,7 @@ class Task(abc.ABC):
         """
 
     def sums(self, targets: Any, outputs: Any, weights: Any) -> dict[str, tf.Tensor]:
-        """Returns what `logs` needs of a batch besides the losses.
+        """Returns what `logs` needs of a batch in addition to the losses.
 
         Args:
             targets: Targets of a batch.
@@ -218,7 +218,7 @@ class Task(abc.ABC):
         training_inputs: Callable[[], tf.Tensor],
         evaluation_inputs: Callable[[], tf.Tensor],
     ) -> list[keras.callbacks.Callback]:
-        """Returns callbacks that write for TensorBoard, besides the logs.
+        """Returns callbacks that write for TensorBoard, in addition to the logs.
 
         Args:
             directory: Directory of TensorBoard's files.
