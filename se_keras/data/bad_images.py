@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -139,7 +139,9 @@ def find_bad_images(source: ImageSource, split: str, limit: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def naming_bad_images(source: ImageSource) -> Iterator[None]:
+def naming_bad_images(
+    source: ImageSource, splits: Sequence[str] | None = None
+) -> Iterator[None]:
     """Turns the failure of a pipeline on a bad record into an error with its name.
 
     TensorFlow's decoders do not report which record they failed on. To keep the name of
@@ -148,6 +150,8 @@ def naming_bad_images(source: ImageSource) -> Iterator[None]:
 
     Args:
         source: The data set of the pipeline.
+        splits: Names of the splits that are searched. Defaults to the evaluation split
+            and the training split.
 
     Raises:
         UsageError: Instead of the pipeline's error, with the names of the first 5 bad
@@ -173,7 +177,7 @@ def naming_bad_images(source: ImageSource) -> Iterator[None]:
         if not DECODERS.search(error.message):
             raise  # another failure: a search would take minutes and find nothing
         names = []
-        for split in (source.evaluation_split, source.train_split):
+        for split in splits or (source.evaluation_split, source.train_split):
             names += find_bad_images(source, split, NAMED - len(names))
         if not names:
             raise

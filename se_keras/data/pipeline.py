@@ -124,9 +124,11 @@ def evaluation_batches(
     preprocessing: Preprocessing,
     *,
     batch_size: int,
+    split: str | None = None,
     on_bad_image: str = "fail",
     bad_images: BadImages | None = None,
     shard: tuple[int, int] = (0, 1),
+    with_names: bool = False,
 ) -> tf.data.Dataset:
     """Returns the batches of the evaluation split, with every image once.
 
@@ -137,24 +139,28 @@ def evaluation_batches(
         source: The data set.
         preprocessing: The images that the network expects.
         batch_size: Number of images of a batch, over all replicas.
+        split: Name of the split. Defaults to the evaluation split.
         on_bad_image: What to do with a record that is not an image, or whose label is
             not a class: `"fail"` raises an error, see `naming_bad_images`; `"skip"`
             gives it the weight 0.
         bad_images: Where the names of skipped records are added.
         shard: Index of this worker and number of workers. A worker decodes only its
             part of the images; all workers have the same number of batches.
+        with_names: Whether batches have the names of the records, too.
 
     Returns:
         A data set of triples: normalized images `(batch, height, width, channels)`,
-        float32, labels `(batch,)`, integers, and weights `(batch,)`, 1 or 0. Without
-        `shard` it may be passed to `strategy.experimental_distribute_dataset`.
+        float32, labels `(batch,)`, integers, and weights `(batch,)`, 1 or 0; and with
+        `with_names` names `(batch,)`, strings. Without `shard` it may be passed to
+        `strategy.experimental_distribute_dataset`.
 
     Raises:
         UsageError: As `training_batches`.
     """
     check_policy(on_bad_image)
     share = _Share(batch_size, *shard)
-    examples = source.num_examples(source.evaluation_split)
+    split = split or source.evaluation_split
+    examples = source.num_examples(split)
 
     tolerant = on_bad_image == "skip"
 
@@ -180,14 +186,14 @@ def evaluation_batches(
     mine = len(range(share.worker, examples, share.workers))
     missing = -(-examples // batch_size) * share.size - mine
     batches = (
-        source.named_records(source.evaluation_split)
+        source.named_records(split)
         .shard(share.workers, share.worker)
         .map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
         .concatenate(tf.data.Dataset.from_tensors(blank).repeat(missing))
         .batch(share.size, drop_remainder=True)
         .map(finish)
     )
-    return _finished(batches, bad_images)
+    return _finished(batches, bad_images, with_names)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -314,14 +320,14 @@ def _are_labels(labels, source):
     return (labels >= 0) & (labels < len(source.class_names))
 
 
-def _finished(batches, bad_images):
-    """Counts bad images, removes the names, and sets the options of all pipelines."""
+def _finished(batches, bad_images, with_names=False):
+    """Counts bad images, and sets the options of all pipelines."""
 
-    def without_names(*batch):
+    def count(*batch):
         *parts, names, good = batch
         if bad_images is not None:
             count_bad(good, names, bad_images)
-        return tuple(parts)
+        return (*parts, names) if with_names else tuple(parts)
 
     options = tf.data.Options()
     options.deterministic = True
@@ -331,7 +337,7 @@ def _finished(batches, bad_images):
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.DATA
     )
-    return batches.map(without_names).prefetch(tf.data.AUTOTUNE).with_options(options)
+    return batches.map(count).prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
 def some_pixels(

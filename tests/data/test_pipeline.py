@@ -325,6 +325,22 @@ def test_evaluation_has_every_image_once(batch_size, digits):
     assert named(images[weights == 1], labels[weights == 1]) == stored(digits, "test")
 
 
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_evaluation_of_a_split_with_names(digits, split):
+    batches = evaluation_batches(
+        digits, PIXELS, batch_size=500, split=split, with_names=True
+    )
+    images, labels, weights, names = (
+        np.concatenate(part) for part in zip(*batches.as_numpy_iterator(), strict=True)
+    )
+    records = [*digits.named_records(split).as_numpy_iterator()]
+    assert weights.sum() == len(records)
+    for encoded, label, name in (records[0], records[-1]):
+        (place,) = np.flatnonzero(names == name)
+        assert labels[place] == label
+        np.testing.assert_array_equal(images[place, ..., 0], decode(encoded))
+
+
 @pytest.mark.parametrize("preprocessing", [IMAGENET, CIFAR])
 def test_photographs(preprocessing, photos):
     images, labels = arrays(
