@@ -5,6 +5,7 @@ table `FILLERS` returns: the README and its neighbors are pages without a second
 and the reference is made of what each package has in `__all__`.
 """
 
+import collections.abc
 import contextlib
 import importlib
 import inspect
@@ -105,7 +106,7 @@ def _directive(package, name, value):
 
 
 def _constant(value):
-    if isinstance(value, dict):
+    if isinstance(value, collections.abc.Mapping):
         return f"A dictionary with the keys {', '.join(f'`{key}`' for key in value)}."
     return f"`{value!r}`"
 

@@ -1,32 +1,22 @@
 """Squeeze-and-Excitation networks for Keras 3."""
 
-import importlib
 from typing import TYPE_CHECKING
 
-from se_keras import analysis, graph, layers, models, weights
-from se_keras.graph import add_squeeze_excite, fold, remove_squeeze_excite
-from se_keras.layers import SqueezeExcite
-from se_keras.models import create_model, list_models
-
-# Packages that need TensorFlow, and data and training what their extra installs: they
-# are imported when they are used, and are not in `__all__`, so that
-# `from se_keras import *` works without.
-_LAZY = ("data", "export", "training")
+from se_keras.registration import register as _register
 
 if TYPE_CHECKING:
+    from se_keras import analysis, graph, layers, models, weights
     from se_keras import data as data
     from se_keras import export as export
     from se_keras import training as training
-else:
-
-    def __getattr__(name):
-        if name in _LAZY:
-            return importlib.import_module(f"se_keras.{name}")
-        raise AttributeError(f"module 'se_keras' has no attribute {name!r}")
-
+    from se_keras.graph import add_squeeze_excite, fold, remove_squeeze_excite
+    from se_keras.layers import SqueezeExcite
+    from se_keras.models import create_model, list_models
 
 __version__ = "0.1.0"
 
+# Without `data`, `export` and `training`: they need the TensorFlow backend and, but for
+# export, what their extra installs.
 __all__ = [
     "SqueezeExcite",
     "__version__",
@@ -42,6 +32,35 @@ __all__ = [
     "weights",
 ]
 
+if not TYPE_CHECKING:
+    from se_keras import lazy as _lazy
 
-def __dir__() -> list[str]:
-    return sorted([*__all__, *_LAZY])
+    _PACKAGES = [
+        "analysis",
+        "data",
+        "export",
+        "graph",
+        "layers",
+        "models",
+        "training",
+        "weights",
+    ]
+    # Keras is imported when a name is used: see `se_keras.registration`.
+    __getattr__, _names, _ = _lazy.attributes(
+        __name__,
+        {name: f"se_keras.{name}" for name in _PACKAGES}
+        | _lazy.public(
+            __name__,
+            {
+                "graph": ("add_squeeze_excite", "fold", "remove_squeeze_excite"),
+                "layers": ("SqueezeExcite",),
+                "models": ("create_model", "list_models"),
+            },
+        ),
+    )
+
+    def __dir__():
+        return sorted({*__all__, *_names()})
+
+
+_register()

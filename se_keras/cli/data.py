@@ -38,8 +38,8 @@ def run(dataset, data_dir, recipe, output, on_bad_image, **settings):
 
 def arguments():
     """Returns the arguments of the subcommand, see `Command`."""
-    from se_keras.data.bad_images import POLICIES
-    from se_keras.training import RECIPES
+    from se_keras.data.settings import POLICIES
+    from se_keras.training.recipes import RECIPES
 
     return {
         "--dataset": {"help": "data set of TFDS, digits, or folder:PATH"},

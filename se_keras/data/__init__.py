@@ -4,30 +4,41 @@ Needs the TensorFlow backend of Keras. Data sets of TensorFlow Datasets need the
 `train`.
 """
 
-# ruff: noqa: E402
-from se_keras.backend import require_tensorflow
+from typing import TYPE_CHECKING
 
-require_tensorflow("se_keras.data")
+if TYPE_CHECKING:
+    from se_keras.data.bad_images import BadImages as BadImages
+    from se_keras.data.bad_images import naming_bad_images as naming_bad_images
+    from se_keras.data.image_source import ImageSource as ImageSource
+    from se_keras.data.images import read_image as read_image
+    from se_keras.data.pipeline import evaluation_batches as evaluation_batches
+    from se_keras.data.pipeline import some_pixels as some_pixels
+    from se_keras.data.pipeline import training_batches as training_batches
+    from se_keras.data.settings import Augmentation as Augmentation
+    from se_keras.data.sources import open_source as open_source
+else:
+    from se_keras import lazy as _lazy
+    from se_keras.backend import require_tensorflow as _require_tensorflow
 
-from se_keras.data.augmentation import Augmentation
-from se_keras.data.bad_images import BadImages, naming_bad_images
-from se_keras.data.image_source import ImageSource
-from se_keras.data.images import read_image
-from se_keras.data.pipeline import evaluation_batches, some_pixels, training_batches
-from se_keras.data.sources import open_source
-
-__all__ = [
-    "Augmentation",
-    "BadImages",
-    "ImageSource",
-    "evaluation_batches",
-    "naming_bad_images",
-    "open_source",
-    "read_image",
-    "some_pixels",
-    "training_batches",
-]
-
-
-def __dir__() -> list[str]:
-    return __all__
+    __getattr__, __dir__, __all__ = _lazy.attributes(
+        __name__,
+        _lazy.public(
+            __name__,
+            {
+                "bad_images": (
+                    "BadImages",
+                    "naming_bad_images",
+                ),
+                "image_source": ("ImageSource",),
+                "images": ("read_image",),
+                "pipeline": (
+                    "evaluation_batches",
+                    "some_pixels",
+                    "training_batches",
+                ),
+                "settings": ("Augmentation",),
+                "sources": ("open_source",),
+            },
+        ),
+        lambda: _require_tensorflow("se_keras.data"),
+    )

@@ -9,10 +9,8 @@ import tensorflow as tf
 
 from se_keras.data.image_source import ImageSource
 from se_keras.data.images import decode_whole
+from se_keras.data.settings import POLICIES
 from se_keras.errors import UsageError
-
-# What a pipeline may do with them.
-POLICIES = ("fail", "skip")
 
 MESSAGE = "Expected an image and a label of the data set. Received"
 DECODERS = re.compile("DecodeImage|Jpeg")  # nodes that an error comes from

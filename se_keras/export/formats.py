@@ -7,15 +7,17 @@ A format `NAME` is a row of `FORMATS`, a writer `writers.write_NAME`, a function
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
-from se_keras.backend import require_tensorflow
+from se_keras.backend import on_tensorflow, require_tensorflow
 from se_keras.errors import as_usage_errors
 from se_keras.export import runtime
 from se_keras.export.metadata import Metadata
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,12 +80,12 @@ class Format:
         if not self.any_backend:
             require_tensorflow(f"se_keras.export.{self.name}")
         # Under another backend a child process imports the converters.
-        converters = self.converters if _on_tensorflow() else ()
+        converters = self.converters if on_tensorflow() else ()
         runtime.require(*self.runtimes, *converters)
 
     def write(
         self,
-        network: keras.Model,
+        network: "keras.Model",
         path: pathlib.Path,
         metadata: Metadata,
         **options: Any,
@@ -99,7 +101,7 @@ class Format:
         Raises:
             UsageError: If the converter has no form for a layer, or the disk is full.
         """
-        if _on_tensorflow():
+        if on_tensorflow():
             import tensorflow as tf
 
             from se_keras.export import writers
@@ -134,10 +136,6 @@ class Quantization:
 
     description: str
     largest_error: float
-
-
-def _on_tensorflow() -> bool:
-    return keras.backend.backend() == "tensorflow"
 
 
 FORMATS: dict[str, Format] = {

@@ -10,16 +10,21 @@ from typing import Any
 import keras
 from keras import ops
 
-from se_keras import layers
-from se_keras.layers import Gate
+from se_keras.layers.effective import (
+    EffectiveSqueezeExcite,
+    EfficientChannelAttention,
+)
+from se_keras.layers.gate import Gate
+from se_keras.layers.spatial import ConcurrentSqueezeExcite, SpatialSqueezeExcite
+from se_keras.layers.squeeze_excite import SqueezeExcite
 
 # What `attention=` takes by name.
 ATTENTION_LAYERS = {
-    "se": layers.SqueezeExcite,
-    "spatial_se": layers.SpatialSqueezeExcite,
-    "scse": layers.ConcurrentSqueezeExcite,
-    "ese": layers.EffectiveSqueezeExcite,
-    "eca": layers.EfficientChannelAttention,
+    "se": SqueezeExcite,
+    "spatial_se": SpatialSqueezeExcite,
+    "scse": ConcurrentSqueezeExcite,
+    "ese": EffectiveSqueezeExcite,
+    "eca": EfficientChannelAttention,
 }
 
 
@@ -257,7 +262,7 @@ def identity_gate(gate: Gate) -> Gate:
             "identity_start=False to start as the layer's initializers specify. "
             f"Received: {type(gate).__name__}"
         )
-    if isinstance(gate, layers.ConcurrentSqueezeExcite):
+    if isinstance(gate, ConcurrentSqueezeExcite):
         if gate.merge != "add":
             raise ValueError(
                 "With `identity_start=True`, `attention` must merge by 'add', where "

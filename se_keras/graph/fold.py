@@ -7,7 +7,9 @@ import numpy as np
 
 from se_keras.graph.functional import is_functional
 from se_keras.graph.rewrite import Graph, Ref
-from se_keras.layers import BatchNormalization, PadChannels, SqueezeExcite
+from se_keras.layers.batch_normalization import BatchNormalization
+from se_keras.layers.pad_channels import PadChannels
+from se_keras.layers.squeeze_excite import SqueezeExcite
 
 # Layers that are linear in their input, with the axis of the kernel that their outputs
 # have, by the attribute that holds the kernel.

@@ -14,6 +14,7 @@ from se_keras.graph.attention import (
 )
 from se_keras.graph.rewrite import Graph, Ref
 from se_keras.layers.gate import Gate
+from se_keras.lazy import resolve
 
 # Layers of tokens, whose features are always the last axis, and layers after which the
 # layout of what came before is not known.
@@ -40,16 +41,9 @@ class Architectures:
     find: Callable[[Graph], dict[str, dict[str, str] | None]]
 
 
-_known = Architectures((), lambda graph: {})
-
-
-def set_architectures(architectures: Architectures) -> None:
-    """Declares the networks for which `add_squeeze_excite` needs no `after`.
-
-    `se_keras.models`, which knows them, does so when it is imported.
-    """
-    global _known
-    _known = architectures
+# The networks for which `add_squeeze_excite` needs no `after`. `se_keras.models`, which
+# knows them, needs this package, so that it is imported where they are asked for.
+ARCHITECTURES = "se_keras.models.architectures:ARCHITECTURES"
 
 
 def add_squeeze_excite(
@@ -227,12 +221,13 @@ def _places(graph: Graph, after) -> dict[str, str]:
 
 
 def _places_by_architecture(graph: Graph) -> dict[str, str]:
-    found = _known.find(graph)
+    known: Architectures = resolve(ARCHITECTURES)
+    found = known.find(graph)
     if len(found) != 1:
         received = " and ".join(found) or "none of them"
         raise ValueError(
             "Without `after` the model must be one of the known architectures "
-            f"({', '.join(_known.names)}), with their layer names."
+            f"({', '.join(known.names)}), with their layer names."
             f"{_submodel_hint(graph)} Received: model {graph.model.name!r} with layers "
             f"of {received}"
         )

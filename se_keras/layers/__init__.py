@@ -1,5 +1,9 @@
 """Layers: `SqueezeExcite`, other attention layers, and parts of networks."""
 
+# Before the modules: the import of Keras registers all of them, and none may then be in
+# the middle of its own import (`se_keras.registration`).
+import keras as _keras  # noqa: F401
+
 from se_keras.layers.batch_normalization import BatchNormalization
 from se_keras.layers.channel_shuffle import ChannelShuffle
 from se_keras.layers.effective import (

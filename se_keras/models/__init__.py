@@ -1,45 +1,46 @@
 """Networks: by name or spec with `create_model`, or by constructor as in Keras.
 
 Each network of the registry has a constructor here: `se_resnet50` has `SEResNet50`; and
-each family its spec: `ResNetSpec`.
+each family its spec: `ResNetSpec`. Type checkers and editors read `__init__.pyi`, which
+`se_keras.models.stubs` writes.
 """
 
 import difflib as _difflib
+import importlib as _importlib
+from importlib import util as _util
 
-from se_keras.graph.insert import set_architectures as _set_architectures
-from se_keras.models.architectures import ARCHITECTURES as _ARCHITECTURES
-from se_keras.models.constructors import constructor as _constructor
-from se_keras.models.constructors import constructor_names as _constructor_names
-from se_keras.models.create import create_model
-from se_keras.models.families import public_types as _public_types
-from se_keras.models.image_model import ImageModel
-from se_keras.models.preprocessing import Preprocessing
-from se_keras.models.recognition import structure_of
-from se_keras.models.registry import list_models, register
-from se_keras.models.spec import NetworkSpec
-from se_keras.models.structure import Part, Structure
+from se_keras import lazy as _lazy
 
-_set_architectures(_ARCHITECTURES)
-globals().update(_public_types())
-
-__all__ = [
-    "ImageModel",
-    "NetworkSpec",
-    "Part",
-    "Preprocessing",
-    "Structure",
-    "create_model",
-    "list_models",
-    "register",
-    "structure_of",
-    *sorted(_public_types()),
-    *_constructor_names(),
-]
+# The specs of the families and the constructors of the registry are found in them.
+_PUBLIC = _lazy.public(
+    __name__,
+    {
+        "create": ("create_model",),
+        "image_model": ("ImageModel",),
+        "preprocessing": ("Preprocessing",),
+        "recognition": ("structure_of",),
+        "registry": ("list_models", "register"),
+        "spec": ("NetworkSpec",),
+        "structure": ("Part", "Structure"),
+    },
+)
+_get, _, _ = _lazy.attributes(__name__, _PUBLIC)
 
 
 def __getattr__(name):
-    # Created when asked for, also for networks that the user registers.
-    found = _constructor(name)
+    if name in _PUBLIC:
+        return _get(name)
+    if name == "__all__":
+        return __dir__()
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # `from se_keras.models import resnet` asks for the attribute first.
+    if _util.find_spec(f"{__name__}.{name}"):
+        return _importlib.import_module(f"{__name__}.{name}")
+    from se_keras.models import constructors, families
+
+    # Constructors are created when asked for, also for networks of the user.
+    found = families.public_types().get(name) or constructors.constructor(name)
     if found is None:
         nearest = _difflib.get_close_matches(name, __dir__(), n=3)
         hint = f". Did you mean {' or '.join(nearest)}?" if nearest else ""
@@ -48,4 +49,8 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*__all__, *_constructor_names()})
+    from se_keras.models import constructors, families
+
+    return sorted(
+        {*_PUBLIC, *families.public_types(), *constructors.constructor_names()}
+    )

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from se_keras.layers.arguments import standardize_data_format
+from se_keras.lazy import resolve
 from se_keras.models.attention import Attention, attention_function
 from se_keras.models.builder import NetworkBuilder
 from se_keras.models.families import FAMILIES, family_of
@@ -16,6 +17,10 @@ from se_keras.models.head import POOLS, classify, pool
 from se_keras.models.image_model import ImageModel, image_shape
 from se_keras.models.registry import lookup
 from se_keras.models.spec import NetworkSpec
+
+# What reads files and state dicts into a model. `se_keras.weights` needs the models, so
+# that it is imported where weights are asked for.
+WEIGHTS_LOADER = "se_keras.weights:load"
 
 OWN_ATTENTION = "default"
 POOLINGS = (None, *POOLS)
@@ -205,21 +210,8 @@ def create_model(
     if isinstance(weights, str) and weights in family.pretrained:
         family.pretrained[weights](spec, result)
     elif weights is not None:
-        _load_weights(result, weights)
+        resolve(WEIGHTS_LOADER)(result, weights)
     return result
-
-
-def _load_weights(model, weights):
-    raise ValueError(f"Expected `import se_keras.weights` first. Received: {weights!r}")
-
-
-def set_weights_loader(load) -> None:
-    """Sets what reads files and state dicts into a model.
-
-    `se_keras.weights`, which needs the models, does so when it is imported.
-    """
-    global _load_weights
-    _load_weights = load
 
 
 def _named(network) -> tuple[str, NetworkSpec]:

@@ -86,9 +86,7 @@ def register(name: str, spec: NetworkSpec, constructor: str | None = None) -> No
         )
     family_of(spec)
     constructor = constructor or _camel_case(name)
-    # Of `se_keras.models`, which has been imported when a user calls this.
-    taken = vars(sys.modules["se_keras.models"])
-    if not constructor.isidentifier() or constructor in taken:
+    if not constructor.isidentifier() or constructor in _other_names():
         raise ValueError(
             "Argument `constructor` must be a name that Python accepts, and not one of "
             f"another object of se_keras.models. Received: constructor={constructor!r}"
@@ -109,6 +107,13 @@ def register(name: str, spec: NetworkSpec, constructor: str | None = None) -> No
                 )
     unregister(name)
     _NETWORKS.update({network.name: network for network in networks})
+
+
+def _other_names() -> set[str]:
+    """Returns the names in `se_keras.models` that are not constructors."""
+    package = sys.modules["se_keras.models"]
+    constructors = {network.constructor for network in _NETWORKS.values()}
+    return {*vars(package), *dir(package)} - constructors
 
 
 def unregister(name: str) -> None:

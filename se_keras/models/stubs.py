@@ -14,6 +14,7 @@ import pathlib
 import sys
 import textwrap
 
+from se_keras import models
 from se_keras.models import constructors, create
 from se_keras.models.families import public_types
 from se_keras.models.registry import networks
@@ -59,14 +60,8 @@ def stub() -> str:
 
 def _imports() -> list[str]:
     """Returns the lines that import what the annotations name, and the public names."""
-    tree = ast.parse((PACKAGE / "__init__.py").read_text())
-    public = [
-        (node.module, alias.name)
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-        if not (alias.asname or "").startswith("_")
-    ]
+    places = (place.partition(":") for place in vars(models)["_PUBLIC"].values())
+    public = [(module, name) for module, _, name in places]
     public += [(kind.__module__, name) for name, kind in public_types().items()]
     return [
         "import pathlib",

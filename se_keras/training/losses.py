@@ -38,9 +38,3 @@ def cross_entropy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 def binary_cross_entropy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Returns the mean over classes of the binary cross-entropy, `(batch,)`."""
     return keras.losses.binary_crossentropy(targets, logits, from_logits=True)
-
-
-LOSSES = {
-    "cross_entropy": cross_entropy,
-    "binary_cross_entropy": binary_cross_entropy,
-}

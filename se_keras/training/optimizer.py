@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from se_keras.training import sgd
+from se_keras.training.choices import OPTIMIZERS
 from se_keras.training.schedule import make_schedule
 
 if TYPE_CHECKING:
@@ -107,20 +108,20 @@ class Lamb(_PerVariable, keras.optimizers.Lamb):
         self.assign_sub(variable, rate * update)
 
 
-def _sgd(recipe):
+def sgd_arguments(recipe):
+    """Returns the class of the optimizer `"sgd"` and its arguments."""
     # The decay of SGD is an L2 term of the loss.
     return SGD, {"momentum": recipe.momentum, "nesterov": recipe.nesterov}
 
 
-def _adamw(recipe):
+def adamw_arguments(recipe):
+    """Returns the class of the optimizer `"adamw"` and its arguments."""
     return AdamW, {"decoupled_decay": recipe.weight_decay}
 
 
-def _lamb(recipe):
+def lamb_arguments(recipe):
+    """Returns the class of the optimizer `"lamb"` and its arguments."""
     return Lamb, {"decoupled_decay": recipe.weight_decay, "epsilon": 1e-6}
-
-
-OPTIMIZERS = {"sgd": _sgd, "adamw": _adamw, "lamb": _lamb}
 
 
 def make_optimizer(

@@ -4,7 +4,7 @@ import dataclasses
 from itertools import pairwise
 from typing import Annotated, Any
 
-from se_keras.data.augmentation import Augmentation
+from se_keras.data.settings import Augmentation
 from se_keras.models.preprocessing import INTERPOLATIONS
 from se_keras.training.checks import (
     FRACTION,
@@ -15,14 +15,16 @@ from se_keras.training.checks import (
     check_fields,
     require,
 )
-from se_keras.training.losses import LOSSES
-from se_keras.training.optimizer import OPTIMIZERS
+from se_keras.training.choices import (
+    LOSSES,
+    OPTIMIZERS,
+    PRECISIONS,
+    RATE_SCALINGS,
+    SCHEDULES,
+)
 from se_keras.training.runtime import Runtime
-from se_keras.training.schedule import RATE_SCALINGS, SCHEDULES
 from se_keras.training.settings import FLAT, replace_settings
 from se_keras.training.tasks import TASKS
-
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
 @dataclasses.dataclass(frozen=True)

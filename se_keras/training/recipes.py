@@ -13,11 +13,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from se_keras.data.augmentation import Augmentation
+from se_keras.data.settings import Augmentation
 from se_keras.errors import as_usage_errors
 from se_keras.training.checks import require_choice
+from se_keras.training.choices import RATE_SCALINGS
 from se_keras.training.recipe import Recipe
-from se_keras.training.schedule import RATE_SCALINGS
 from se_keras.training.settings import fields_of, flattened, replace_settings
 
 # The paper, section 6.1; Goyal et al. 2017 for the batch of 1024 on many devices.

@@ -24,7 +24,8 @@ from se_keras.training.optimizer import make_optimizer
 from se_keras.training.recipe import Recipe
 from se_keras.training.signals import leave_at_once, on_signals
 from se_keras.training.strategy import make_strategy
-from se_keras.training.tasks import Task, task_class
+from se_keras.training.tasks import task_class
+from se_keras.training.tasks.task import Task
 from se_keras.training.workdir import MetricsFile, WorkDir, versions
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Annotated
 
-from se_keras.data.bad_images import POLICIES
+from se_keras.data.settings import POLICIES
 from se_keras.export.formats import FORMATS
 from se_keras.training.checks import (
     NOT_NEGATIVE,
@@ -12,7 +12,7 @@ from se_keras.training.checks import (
     check_fields,
     require,
 )
-from se_keras.training.strategy import STRATEGIES
+from se_keras.training.choices import STRATEGIES
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,10 +3,6 @@
 import keras
 from keras import ops
 
-SCHEDULES = ("step", "cosine")
-# How the learning rate follows the batch: power of the factor of the batch size.
-RATE_SCALINGS = {"linear": 1.0, "square_root": 0.5, "none": 0.0}
-
 
 @keras.saving.register_keras_serializable(package="se_keras")
 class Warmup(keras.optimizers.schedules.LearningRateSchedule):

@@ -6,6 +6,7 @@ import os
 import tensorflow as tf
 
 from se_keras.errors import UsageError
+from se_keras.training.choices import STRATEGIES
 
 # The jobs of a cluster that train.
 JOBS = ("chief", "worker")
@@ -37,15 +38,18 @@ def make_strategy(
     return STRATEGIES[name](workers, worker_index)
 
 
-def _one_device(workers, worker_index):
+def one_device(workers, worker_index):
+    """Returns the strategy of one device, without replicas."""
     return tf.distribute.get_strategy()
 
 
-def _mirrored(workers, worker_index):
+def mirrored(workers, worker_index):
+    """Returns the strategy of all GPUs of this machine, or of its CPU."""
     return tf.distribute.MirroredStrategy()
 
 
-def _multi_worker(workers, worker_index):
+def multi_worker(workers, worker_index):
+    """Returns the strategy of several machines, when all of them have joined."""
     cluster, job, index = _cluster(workers, worker_index)
     print(f"Waiting for all workers as {job} {index} of {cluster}.", flush=True)
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
@@ -59,7 +63,8 @@ def _multi_worker(workers, worker_index):
         ) from error
 
 
-def _tpu(workers, worker_index):
+def tpu(workers, worker_index):
+    """Returns the strategy of a TPU."""
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
         return tf.distribute.TPUStrategy(resolver)
@@ -67,14 +72,6 @@ def _tpu(workers, worker_index):
         raise UsageError(
             f"Expected a TPU for the strategy tpu. Received: {error}"
         ) from error
-
-
-STRATEGIES = {
-    "none": _one_device,
-    "mirrored": _mirrored,
-    "multi_worker": _multi_worker,
-    "tpu": _tpu,
-}
 
 
 def _cluster(workers, worker_index):

@@ -1,12 +1,9 @@
 """Reading weights into models: timm's, those of the Caffe release, and our own."""
 
-from se_keras.models.create import set_weights_loader as _set_weights_loader
 from se_keras.weights.loading import LoadReport, info, load
 from se_keras.weights.matching import Note
 from se_keras.weights.names import from_timm_name, to_timm_name
 from se_keras.weights.published import PUBLISHED, WeightsInfo
-
-_set_weights_loader(load)
 
 __all__ = [
     "PUBLISHED",

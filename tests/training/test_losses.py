@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from se_keras.training.losses import LOSSES, targets_of
+from se_keras.training.choices import LOSSES
+from se_keras.training.losses import targets_of
 
 CLASSES = 5
 LABELS = np.array([3, 0, 4])

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from se_keras.errors import UsageError
-from se_keras.training import strategy
+from se_keras.training import choices, strategy
 from se_keras.training.strategy import make_strategy
 
 TWO = ("a:1", "b:2")
@@ -18,9 +18,9 @@ def config(job="worker", index=1, cluster=CLUSTER):
 def cluster(monkeypatch):
     """Returns the cluster that a strategy would be made of."""
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    for name in strategy.STRATEGIES:
+    for name in choices.STRATEGIES:
         monkeypatch.setitem(
-            strategy.STRATEGIES,
+            choices.STRATEGIES,
             name,
             lambda *a, name=name: (
                 (name, *strategy._cluster(*a)) if name == "multi_worker" else (name,)

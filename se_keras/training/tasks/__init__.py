@@ -4,21 +4,17 @@
 added to it: `TASKS["regression"] = Regression`.
 """
 
-import importlib
+from typing import TYPE_CHECKING
 
-from se_keras.training.tasks.task import Task
+from se_keras.lazy import Table
 
-# A class, or the place of a class that is imported when a recipe asks for it, since a
-# task may need packages that others do not.
-TASKS: dict[str, type[Task] | str] = {
-    "classification": "se_keras.training.tasks.classification:Classification",
-}
+if TYPE_CHECKING:
+    from se_keras.training.tasks.task import Task
+
+# A task may need packages that others do not: it is imported when a recipe asks for it.
+TASKS = Table(classification="se_keras.training.tasks.classification:Classification")
 
 
-def task_class(name: str) -> type[Task]:
+def task_class(name: str) -> "type[Task]":
     """Returns the class of a task in `TASKS`."""
-    found = TASKS[name]
-    if isinstance(found, str):
-        module, _, attribute = found.partition(":")
-        found = getattr(importlib.import_module(module), attribute)
-    return found
+    return TASKS[name]

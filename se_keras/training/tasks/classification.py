@@ -21,9 +21,10 @@ from se_keras.errors import as_usage_errors
 from se_keras.export.formats import FORMATS
 from se_keras.models import Preprocessing, create_model
 from se_keras.models.registry import lookup
+from se_keras.training.choices import LOSSES
 from se_keras.training.exports import write_exports
 from se_keras.training.finetune import layer_rates, preprocessing_of
-from se_keras.training.losses import LOSSES, targets_of
+from se_keras.training.losses import targets_of
 from se_keras.training.monitoring import AugmentedImages, GateHistograms
 from se_keras.training.plots import plot_curves
 from se_keras.training.tasks.task import Task
