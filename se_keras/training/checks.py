@@ -97,5 +97,5 @@ def check_fields(settings) -> None:
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         for check in getattr(hints[field.name], "__metadata__", ()):
-            if value is not None:
+            if value is not None and isinstance(check, Range | OneOf):
                 check.check(field.name, value)

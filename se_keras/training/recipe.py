@@ -24,6 +24,7 @@ from se_keras.training.choices import (
 )
 from se_keras.training.runtime import Runtime
 from se_keras.training.settings import FLAT, replace_settings
+from se_keras.training.subjects import Subject
 from se_keras.training.tasks import TASKS
 
 
@@ -88,39 +89,45 @@ class Recipe:
         UsageError: If a value is not valid.
     """
 
-    dataset: str
-    model: str
-    epochs: Annotated[int, POSITIVE]
-    batch_size: Annotated[int, POSITIVE]
-    image_size: Annotated[int, POSITIVE]
-    learning_rate: Annotated[float, POSITIVE]
-    task: Annotated[str, OneOf(TASKS)] = "classification"
-    weights: str | None = None
-    freeze_epochs: Annotated[int, NOT_NEGATIVE] = 0
-    layer_decay: Annotated[float, POSITIVE, FRACTION] = 1.0
-    gradient_accumulation: Annotated[int, POSITIVE] = 1
-    evaluation_size: Annotated[int | None, POSITIVE] = None
-    evaluation_crop: Annotated[float | None, POSITIVE, FRACTION] = None
-    interpolation: Annotated[str | None, OneOf(INTERPOLATIONS)] = None
-    optimizer: Annotated[str, OneOf(OPTIMIZERS)] = "sgd"
-    rate_scaling: Annotated[str, OneOf(RATE_SCALINGS)] = "linear"
-    schedule: Annotated[str, OneOf(SCHEDULES)] = "step"
-    boundaries: tuple[int, ...] = ()
-    warmup_epochs: Annotated[float, NOT_NEGATIVE] = 0
-    momentum: Annotated[float, FRACTION] = 0.9
-    nesterov: bool = False
-    weight_decay: Annotated[float, NOT_NEGATIVE] = 1e-4
-    clip_norm: Annotated[float | None, POSITIVE] = None
-    ema: Annotated[float | None, FRACTION] = None
-    loss: Annotated[str, OneOf(LOSSES)] = "cross_entropy"
-    label_smoothing: Annotated[float, FRACTION] = 0.0
-    target_threshold: Annotated[float | None, FRACTION] = None
-    drop_path: Annotated[float, FRACTION] = 0.0
-    augmentation: Augmentation = Augmentation()  # noqa: RUF009 (frozen)
-    precision: Annotated[str, OneOf(PRECISIONS)] = "float32"
-    sync_batch_norm: bool = False
-    seed: Annotated[int, NOT_NEGATIVE, SEED] = 0
-    runtime: Runtime = dataclasses.field(default=Runtime(), metadata=FLAT)
+    dataset: Annotated[str, Subject.DATA]
+    model: Annotated[str, Subject.MODEL]
+    epochs: Annotated[int, Subject.SCHEDULE, POSITIVE]
+    batch_size: Annotated[int, Subject.SCHEDULE, POSITIVE]
+    image_size: Annotated[int, Subject.DATA, POSITIVE]
+    learning_rate: Annotated[float, Subject.SCHEDULE, POSITIVE]
+    task: Annotated[str, Subject.MODEL, OneOf(TASKS)] = "classification"
+    weights: Annotated[str | None, Subject.MODEL] = None
+    freeze_epochs: Annotated[int, Subject.MODEL, NOT_NEGATIVE] = 0
+    layer_decay: Annotated[float, Subject.MODEL, POSITIVE, FRACTION] = 1.0
+    gradient_accumulation: Annotated[int, Subject.SCHEDULE, POSITIVE] = 1
+    evaluation_size: Annotated[int | None, Subject.EVALUATION, POSITIVE] = None
+    evaluation_crop: Annotated[float | None, Subject.EVALUATION, POSITIVE, FRACTION] = (
+        None
+    )
+    interpolation: Annotated[str | None, Subject.DATA, OneOf(INTERPOLATIONS)] = None
+    optimizer: Annotated[str, Subject.OPTIMIZATION, OneOf(OPTIMIZERS)] = "sgd"
+    rate_scaling: Annotated[str, Subject.SCHEDULE, OneOf(RATE_SCALINGS)] = "linear"
+    schedule: Annotated[str, Subject.SCHEDULE, OneOf(SCHEDULES)] = "step"
+    boundaries: Annotated[tuple[int, ...], Subject.SCHEDULE] = ()
+    warmup_epochs: Annotated[float, Subject.SCHEDULE, NOT_NEGATIVE] = 0
+    momentum: Annotated[float, Subject.OPTIMIZATION, FRACTION] = 0.9
+    nesterov: Annotated[bool, Subject.OPTIMIZATION] = False
+    weight_decay: Annotated[float, Subject.OPTIMIZATION, NOT_NEGATIVE] = 1e-4
+    clip_norm: Annotated[float | None, Subject.OPTIMIZATION, POSITIVE] = None
+    ema: Annotated[float | None, Subject.OPTIMIZATION, FRACTION] = None
+    loss: Annotated[str, Subject.LOSS, OneOf(LOSSES)] = "cross_entropy"
+    label_smoothing: Annotated[float, Subject.LOSS, FRACTION] = 0.0
+    target_threshold: Annotated[float | None, Subject.LOSS, FRACTION] = None
+    drop_path: Annotated[float, Subject.MODEL, FRACTION] = 0.0
+    augmentation: Annotated[Augmentation, Subject.AUGMENTATION] = dataclasses.field(
+        default=Augmentation()
+    )
+    precision: Annotated[str, Subject.RUNTIME, OneOf(PRECISIONS)] = "float32"
+    sync_batch_norm: Annotated[bool, Subject.RUNTIME] = False
+    seed: Annotated[int, Subject.RUNTIME, NOT_NEGATIVE, SEED] = 0
+    runtime: Annotated[Runtime, Subject.RUNTIME] = dataclasses.field(
+        default=Runtime(), metadata=FLAT
+    )
 
     def __post_init__(self):
         check_fields(self)

@@ -13,6 +13,7 @@ from se_keras.training.checks import (
     require,
 )
 from se_keras.training.choices import STRATEGIES
+from se_keras.training.subjects import Subject
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,13 +62,16 @@ class Runtime:
     """
 
     workdir: str | None = None
-    data_dir: str | None = None
-    exports: Annotated[tuple[str, ...], OneOf(FORMATS)] = ("saved_model", "tflite")
-    on_bad_image: Annotated[str, OneOf(POLICIES)] = "fail"
-    strategy: Annotated[str, OneOf(("auto", *STRATEGIES))] = "auto"
-    workers: tuple[str, ...] = ()
-    worker_index: int | None = None
-    data_service: str | None = None
+    data_dir: Annotated[str | None, Subject.DATA] = None
+    exports: Annotated[tuple[str, ...], Subject.EVALUATION, OneOf(FORMATS)] = (
+        "saved_model",
+        "tflite",
+    )
+    on_bad_image: Annotated[str, Subject.DATA, OneOf(POLICIES)] = "fail"
+    strategy: Annotated[str, Subject.CLUSTER, OneOf(("auto", *STRATEGIES))] = "auto"
+    workers: Annotated[tuple[str, ...], Subject.CLUSTER] = ()
+    worker_index: Annotated[int | None, Subject.CLUSTER] = None
+    data_service: Annotated[str | None, Subject.CLUSTER] = None
     checkpoint_every: Annotated[int, NOT_NEGATIVE] = 0
     keep_checkpoints: Annotated[int, POSITIVE] = 2
     deterministic: bool = False

@@ -4,12 +4,15 @@ A field within a field has a dotted name, `augmentation.padding`, unless the out
 is declared with `metadata=FLAT`: the fields of `Recipe.runtime` have short names.
 """
 
+import ast
 import contextlib
 import dataclasses
 import difflib
 import inspect
 import pathlib
 import re
+import sys
+import textwrap
 import types
 import typing
 from collections.abc import Mapping
@@ -19,6 +22,7 @@ import yaml
 
 from se_keras.errors import UsageError
 from se_keras.files import replacing
+from se_keras.training.subjects import Subject
 
 BOOLEANS = {"true": True, "false": False}
 FLAT = {"flat": True}
@@ -34,12 +38,15 @@ class Field:
             `"runtime.workdir"`.
         type: Its type.
         help: Its description in the docstring of its dataclass.
+        subject: What it is about, as its type declares; that of the outer field where
+            the type of an inner one does not.
     """
 
     name: str
     path: str
     type: object
     help: str
+    subject: Subject = Subject.OTHER
 
 
 def fields_of(settings: Any) -> dict[str, Field]:
@@ -59,20 +66,30 @@ def fields_of(settings: Any) -> dict[str, Field]:
     """
     kind = settings if isinstance(settings, type) else type(settings)
     types_ = typing.get_type_hints(kind)
+    annotated = typing.get_type_hints(kind, include_extras=True)
     texts = _attributes(kind)
     found = {}
     for field in dataclasses.fields(kind):
-        if not dataclasses.is_dataclass(types_[field.name]):
-            help_ = texts.get(field.name, "")
-            found[field.name] = Field(field.name, field.name, types_[field.name], help_)
+        name, subject = field.name, _subject(annotated[field.name])
+        if not dataclasses.is_dataclass(types_[name]):
+            help_ = texts.get(name, "")
+            found[name] = Field(name, name, types_[name], help_, subject)
             continue
-        for inner in fields_of(types_[field.name]).values():
-            name = (
-                inner.name if field.metadata == FLAT else f"{field.name}.{inner.name}"
+        for inner in fields_of(types_[name]).values():
+            own = inner.subject is not Subject.OTHER
+            inner = dataclasses.replace(
+                inner,
+                name=inner.name if field.metadata == FLAT else f"{name}.{inner.name}",
+                path=f"{name}.{inner.path}",
+                subject=inner.subject if own else subject,
             )
-            path = f"{field.name}.{inner.path}"
-            found[name] = dataclasses.replace(inner, name=name, path=path)
+            found[inner.name] = inner
     return found
+
+
+def _subject(annotated) -> Subject:
+    declared = getattr(annotated, "__metadata__", ())
+    return next((d for d in declared if isinstance(d, Subject)), Subject.OTHER)
 
 
 def replace_settings(instance, settings: Mapping[str, object]):
@@ -185,18 +202,27 @@ def _plain(value):
 
 
 def _attributes(kind) -> dict[str, str]:
-    """Returns the descriptions in the section Attributes of a docstring by name.
-
-    Without docstrings (`python -OO`) there are none.
-    """
-    section = (
-        (inspect.getdoc(kind) or "").partition("Attributes:\n")[2].split("\n\n")[0]
-    )
+    """Returns the descriptions in the section Attributes of a docstring by name."""
+    section = _docstring(kind).partition("Attributes:\n")[2].split("\n\n")[0]
     entries = re.split(r"^ {4}(\w+): ", section, flags=re.MULTILINE)[1:]
     return {
         name: " ".join(text.split())
         for name, text in zip(entries[::2], entries[1::2], strict=True)
     }
+
+
+def _docstring(kind) -> str:
+    """Returns the docstring of a class, from its source where Python removed it.
+
+    `python -OO` does; a dataclass without a docstring gets its signature instead.
+    """
+    if sys.flags.optimize < 2:
+        return inspect.getdoc(kind) or ""
+    try:
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    except OSError:  # there is no source
+        return ""
+    return ast.get_docstring(definition) or ""  # type: ignore[arg-type]
 
 
 def _put(changes, name, value):
