@@ -30,9 +30,10 @@ def run(
     """Exports a network in one or more formats, and verifies each."""
     from se_keras.export.job import REPORT, export_files
     from se_keras.export.verification import VerificationError
+    from se_keras.models.signature import images_of
 
     network = _network_with_weights(model, weights)
-    has_preprocessing = getattr(network, "preprocessing", None) is not None
+    has_preprocessing = images_of(network).preprocessing is not None
     if not has_preprocessing and not normalized:
         raise UsageError(
             "Expected --normalized with a model that has no preprocessing: the exports "
@@ -114,6 +115,7 @@ def _images(network, data_dir, count, input_size, normalized, name, split):
     """Returns images of a data set as the exported network takes them."""
     from se_keras.data import naming_bad_images, open_source, some_pixels
     from se_keras.models.image_model import image_shape
+    from se_keras.models.signature import images_of
 
     shape = image_shape(network)
     if shape is None:
@@ -124,7 +126,7 @@ def _images(network, data_dir, count, input_size, normalized, name, split):
     source = open_source(name, data_dir)
     height, width, channels = shape
     size = (input_size or height, input_size or width)
-    preprocessing = network.preprocessing.with_input(*size, channels)
+    preprocessing = images_of(network).preprocessing.with_input(*size, channels)
     with naming_bad_images(source):
         pixels = some_pixels(source, preprocessing, getattr(source, split), count)
     return preprocessing.normalize(pixels) if normalized else pixels

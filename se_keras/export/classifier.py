@@ -13,6 +13,7 @@ from se_keras.export.attachment import read
 from se_keras.export.formats import FORMATS, format_of
 from se_keras.export.metadata import Metadata
 from se_keras.models.preprocessing import Preprocessing
+from se_keras.models.signature import images_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,10 +107,9 @@ def _open_export(form, path):
 def _open_keras(path):
     """Returns a callable that runs a model of Keras, and its metadata."""
     model = keras.models.load_model(path, compile=False)
+    images = images_of(model)
     metadata = Metadata(
-        getattr(model, "class_names", None),
-        getattr(model, "preprocessing", None),
-        normalizes=False,
+        getattr(model, "class_names", None), images.preprocessing, images.normalizes
     )
     return lambda images: model.predict(images, verbose=0), _checked(metadata, path)
 

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Sequence
 
 import keras
 
-from se_keras.errors import UsageError
+from se_keras.errors import UsageError, as_usage_errors
 from se_keras.export.metadata import Metadata
 from se_keras.graph import fold
 from se_keras.graph.rewrite import Graph
 from se_keras.graph.state import copy_state
+from se_keras.models.image_model import check_class_names, declared_preprocessing
 from se_keras.models.preprocessing import Preprocessing
 from se_keras.models.recognition import declared_structure
+from se_keras.models.signature import images_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +57,10 @@ def exported(
     """
     _check(model)
     network = _of_one_tensor(as_float32(model))
-    preprocessing = preprocessing or _preprocessing_of(model)
+    _check_layout(model)
+    with as_usage_errors(ValueError):
+        images = images_of(model, preprocessing)
+    preprocessing = images.preprocessing
     if input_size is not None:
         network = _with_input_size(network, _height_and_width(input_size))
     height, width, channels = network.inputs[0].shape[1:]
@@ -74,15 +79,12 @@ def exported(
     metadata = Metadata(
         class_names=_names(model, class_names),
         preprocessing=preprocessing,
-        normalizes=include_preprocessing,
+        normalizes=include_preprocessing or images.normalizes,
     )
     folded = inference_form(network)
-    if include_preprocessing:
-        if preprocessing is None:
-            raise UsageError(
-                "Expected preprocessing=Preprocessing(...) with include_preprocessing="
-                "True, for a model that has none itself. Received: preprocessing=None"
-            )
+    if include_preprocessing and preprocessing is None:
+        raise UsageError(_missing(images))
+    if include_preprocessing and not images.normalizes:
         network = with_preprocessing(network, preprocessing)
         folded = with_preprocessing(folded, preprocessing)
     return Exported(folded, network, metadata)
@@ -107,18 +109,35 @@ def _check(model):
         )
 
 
-def _preprocessing_of(model):
-    """Returns a model's own preprocessing, unless its input has other channels."""
-    preprocessing = getattr(model, "preprocessing", None)
+def _check_layout(model):
+    """Raises an error for a network of images whose channels are first."""
+    preprocessing = declared_preprocessing(model)
     shape = model.inputs[0].shape
-    if preprocessing is None or preprocessing.channels == shape[-1]:
-        return preprocessing
-    if preprocessing.channels == shape[1]:
+    if (
+        preprocessing is not None
+        and preprocessing.channels == shape[1]
+        and preprocessing.channels != shape[-1]
+    ):
         raise UsageError(
             "Expected a model of data_format='channels_last'. Received: a model of "
             f"images of shape {shape[1:]}"
         )
-    return None
+
+
+def _missing(images):
+    """Returns the error for a model that does not state what images it expects."""
+    if images.normalizes:
+        return (
+            "Expected preprocessing=Preprocessing.of_pixels(size, crop=...), which "
+            "states how images are resized and cropped for a model that normalizes "
+            "them itself. Received: preprocessing=None"
+        )
+    return (
+        "Expected preprocessing=Preprocessing(...) with include_preprocessing=True, "
+        "for a model that has none itself; for a new head on a network of "
+        "create_model, that of the network: preprocessing=base.preprocessing. "
+        "Received: preprocessing=None"
+    )
 
 
 def _of_one_tensor(network):
@@ -135,22 +154,14 @@ def _names(model, class_names):
     names = getattr(model, "class_names", None) if class_names is None else class_names
     if names is None:
         return None
-    if isinstance(names, Iterable) and not isinstance(names, str):
-        names = tuple(names)
-    if not isinstance(names, tuple) or not all(
-        isinstance(name, str) and "\n" not in name for name in names
-    ):
+    with as_usage_errors(ValueError):
+        names = check_class_names(names, model)
+    if any("\n" in name for name in names):
         raise UsageError(
-            "Expected class_names to be a sequence of strings of one line each. "
+            "Expected class_names to be strings of one line each. "
             f"Received: class_names={names!r}"
         )
-    classes = model.outputs[0].shape[-1]
-    if len(names) != classes:
-        raise UsageError(
-            f"Expected a name for each of the {classes} classes. "
-            f"Received: {len(names)} names"
-        )
-    return tuple(map(str, names))
+    return names
 
 
 def as_float32(model: keras.Model) -> keras.Model:

@@ -54,9 +54,10 @@ def fold(model: keras.Model, name: str | None = None) -> keras.Model:
         name: Name of the result. Defaults to the name of the model.
 
     Returns:
-        A model of the class of `model` (a functional model for a Sequential one), not
-        compiled. It is for inference: the statistics that training would change are
-        not there any more.
+        A model of the class of `model`, not compiled; a plain functional model for a
+        Sequential one, and for a network of `create_model`, so that its file loads
+        without this package. It is for inference: the statistics that training would
+        change are not there any more.
 
     Raises:
         ValueError: If the model is not functional.
@@ -81,7 +82,10 @@ def fold(model: keras.Model, name: str | None = None) -> keras.Model:
         _fold_batch_norm(graph, weights, layer)
     for layer in list(graph.operations):
         _fold_squeeze_excite(graph, weights, layer)
-    return graph.build(name, weights=weights.changed)
+    folded = graph.build(name, weights=weights.changed)
+    # An `ImageModel` is for files that are loaded with this package.
+    to_keras_model = getattr(folded, "to_keras_model", None)
+    return to_keras_model() if to_keras_model else folded
 
 
 class _Weights:

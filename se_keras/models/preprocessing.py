@@ -3,6 +3,8 @@
 import dataclasses
 import math
 import numbers
+import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -78,9 +80,34 @@ class Preprocessing:
         """Offset of each channel: `normalized = pixel * scale + offset`."""
         return (-np.asarray(self.mean) / np.asarray(self.std)).astype("float32")
 
+    @property
+    def is_of_pixels(self) -> bool:
+        """Whether the network takes pixels in 0..255 as they are."""
+        return bool(np.all(self.scale == 1) and np.all(self.offset == 0))
+
     def normalize(self, pixels: Any) -> Any:
-        """Returns `pixels`, in 0..255 with channels last, as the network wants them."""
-        return pixels * self.scale + self.offset
+        """Returns pixels as the network expects them: `pixels * scale + offset`.
+
+        Args:
+            pixels: `(..., height, width, channels)`, in 0..255, integers or
+                floating-point numbers: a NumPy array, a tensor of TensorFlow (also in
+                `dataset.map`), JAX or PyTorch, or a Keras tensor. Channels are last
+                for networks of `data_format="channels_first"`, too.
+
+        Returns:
+            An array or tensor of the same kind and shape, in float32.
+
+        Raises:
+            ValueError: If the last axis does not have the channels of the network.
+        """
+        shape = tuple(pixels.shape)
+        if not shape or shape[-1] not in (None, self.channels):
+            raise ValueError(
+                f"Expected pixels of shape (..., height, width, {self.channels}), "
+                f"channels last. Received: pixels of shape {shape}"
+            )
+        _warn_of_fractions(pixels)
+        return _as_float(pixels) * self.scale + self.offset
 
     def denormalize(self, images: Any) -> Any:
         """Returns the pixels of normalized images: the inverse of `normalize`.
@@ -91,7 +118,43 @@ class Preprocessing:
         Returns:
             The pixels, in 0..255 up to rounding.
         """
-        return (images - self.offset) / self.scale
+        return (_as_float(images) - self.offset) / self.scale
+
+    @classmethod
+    def of_pixels(
+        cls,
+        size: tuple[int, int],
+        *,
+        crop: float = 0.875,
+        interpolation: str = "bilinear",
+        channels: int = 3,
+    ) -> "Preprocessing":
+        """Returns the preprocessing for a model that takes pixels in 0..255.
+
+        Args:
+            size: Height and width in pixels.
+            crop: As in the constructor.
+            interpolation: As in the constructor.
+            channels: Number of color channels.
+
+        Example:
+
+        ```python
+        # A model with `keras.layers.Rescaling(1 / 255)` as its first layer.
+        preprocessing = Preprocessing.of_pixels((160, 160), crop=1.0)
+        ```
+        """
+        mean, std = (0.0,) * channels, (1 / 255,) * channels
+        return cls(size, crop, interpolation, mean, std)
+
+    def without_normalization(self) -> "Preprocessing":
+        """Returns the preprocessing of the same size and crop, for pixels."""
+        return self.of_pixels(
+            self.size,
+            crop=self.crop,
+            interpolation=self.interpolation,
+            channels=self.channels,
+        )
 
     def with_input(
         self, height: int | None, width: int | None, channels: int
@@ -119,6 +182,40 @@ class Preprocessing:
             k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
         }
         return cls(**fields)
+
+
+def _as_float(images):
+    """Returns tensors of TensorFlow and PyTorch in float32, all others as they are.
+
+    NumPy, JAX and Keras promote integers by a factor in float32; TensorFlow converts
+    the factor to the type of the tensor.
+    """
+    tensorflow, torch = map(sys.modules.get, ("tensorflow", "torch"))
+    if tensorflow is not None and tensorflow.is_tensor(images):
+        return tensorflow.cast(images, "float32")
+    if torch is not None and torch.is_tensor(images):
+        return images.float()
+    return images
+
+
+def _warn_of_fractions(pixels):
+    """Warns of pixels that seem to be in 0..1: all of them, and not all integers."""
+    tensorflow = sys.modules.get("tensorflow")
+    # Tensors in a graph have no values.
+    if tensorflow and tensorflow.is_tensor(pixels) and hasattr(pixels, "numpy"):
+        pixels = pixels.numpy()
+    if (
+        not isinstance(pixels, np.ndarray)
+        or pixels.dtype.kind != "f"
+        or not pixels.size
+    ):
+        return
+    if pixels.min() >= 0 and pixels.max() <= 1 and np.any(pixels % 1):
+        warnings.warn(
+            "Expected pixels in 0..255. Received: fractions, all in 0..1; multiply "
+            "them by 255.",
+            stacklevel=3,
+        )
 
 
 IMAGENET = Preprocessing()

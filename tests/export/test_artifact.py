@@ -151,14 +151,15 @@ def test_as_float32_changes_precision_alone():
     model = create_model(
         "se_resnet20", input_shape=(8, 8, 1), classes=4, dtype="mixed_bfloat16"
     )
-    model.preprocessing, model.class_names = PREPROCESSING, tuple("abcd")
+    preprocessing = PREPROCESSING.with_input(8, 8, 1)
+    model.preprocessing, model.class_names = preprocessing, tuple("abcd")
     copy = as_float32(model)
     layers = list(copy._flatten_layers(include_self=False))
     assert {layer.compute_dtype for layer in layers} == {"float32"}
     assert [w.path for w in copy.weights] == [w.path for w in model.weights]
     for actual, expected in zip(copy.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(actual, expected)
-    assert (copy.preprocessing, copy.class_names) == (PREPROCESSING, tuple("abcd"))
+    assert (copy.preprocessing, copy.class_names) == (preprocessing, tuple("abcd"))
     assert "mixed_bfloat16" in {layer.dtype_policy.name for layer in model.layers}
 
 
@@ -409,10 +410,10 @@ def test_many_images_are_verified_in_parts(write, tmp_path, monkeypatch):
 
 def gray():
     image = keras.Input((6, 5, 1))
-    inner = network()
-    model = ImageModel(image, inner(keras.ops.repeat(image, 3, -1)))
-    model.preprocessing = PREPROCESSING
-    return model
+    color = network()
+    inner = ImageModel(color.inputs[0], color.outputs[0])
+    inner.preprocessing = PREPROCESSING
+    return keras.Model(image, inner(keras.ops.repeat(image, 3, -1)))
 
 
 def test_a_preprocessing_of_other_channels_is_not_stored(write, tmp_path):
@@ -422,6 +423,54 @@ def test_a_preprocessing_of_other_channels_is_not_stored(write, tmp_path):
     for settings in ({"preprocessing": PREPROCESSING}, {"include_preprocessing": True}):
         with pytest.raises(UsageError, match=r"preprocessing.*Received"):
             write(gray(), tmp_path, overwrite=True, **settings)
+
+
+def of_pixels():
+    """A model as Keras's guides write it, on a network with preprocessing."""
+    base = create_model("se_resnet20", input_shape=(8, 8, 3), include_top=False)
+    x = image = keras.Input((8, 8, 3))
+    x = keras.layers.RandomFlip()(x)
+    x = base(base.preprocessing.normalize(x))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(image, keras.layers.Dense(3, "softmax")(x))
+    return model, base.preprocessing
+
+
+@pytest.mark.parametrize("include_preprocessing", [True, False])
+def test_a_model_of_pixels_is_not_normalized_twice(
+    include_preprocessing, write, tmp_path
+):
+    model, preprocessing = of_pixels()
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3)).astype("float32")
+    settings = {"include_preprocessing": include_preprocessing, "class_names": NAMES}
+    write(model, tmp_path, images=pixels, **settings)
+    path = tmp_path / WRITERS[write][0]
+    metadata = read(path)
+    assert metadata.normalizes
+    assert metadata.preprocessing.size == preprocessing.size
+    scores = export.load_classifier(path).predict(pixels)
+    np.testing.assert_allclose(scores, model.predict(pixels, verbose=0), atol=1e-5)
+    write(model, tmp_path, preprocessing=preprocessing, overwrite=True, **settings)
+    scores = export.load_classifier(path).predict(pixels)
+    np.testing.assert_allclose(scores, model.predict(pixels, verbose=0), atol=1e-5)
+
+
+def test_what_a_model_of_pixels_refuses(write, tmp_path):
+    model, _ = of_pixels()
+    with pytest.raises(UsageError, match="normalizes as the model does"):
+        write(model, tmp_path, preprocessing=PREPROCESSING.with_input(8, 8, 3))
+    plain = keras.Sequential(
+        [
+            keras.Input((6, 5, 3)),
+            keras.layers.Rescaling(1 / 255),
+            *network().layers,
+        ]
+    )
+    with pytest.raises(UsageError, match=r"Preprocessing\.of_pixels\(size, crop"):
+        write(plain, tmp_path, include_preprocessing=True)
+    assert not any(tmp_path.iterdir())
+    write(plain, tmp_path, preprocessing=Preprocessing.of_pixels((6, 5), crop=1.0))
+    assert read(tmp_path / WRITERS[write][0]).normalizes
 
 
 def test_channels_first(write, tmp_path):
