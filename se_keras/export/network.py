@@ -82,11 +82,12 @@ def exported(
         normalizes=include_preprocessing or images.normalizes,
     )
     folded = inference_form(network)
-    if include_preprocessing and preprocessing is None:
-        raise UsageError(_missing(images))
-    if include_preprocessing and not images.normalizes:
-        network = with_preprocessing(network, preprocessing)
-        folded = with_preprocessing(folded, preprocessing)
+    if include_preprocessing:
+        if preprocessing is None:
+            raise UsageError(_missing(images))
+        if not images.normalizes:
+            network = with_preprocessing(network, preprocessing)
+            folded = with_preprocessing(folded, preprocessing)
     return Exported(folded, network, metadata)
 
 
