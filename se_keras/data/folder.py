@@ -59,6 +59,34 @@ class FolderSource(ImageSource):
             num_parallel_calls=tf.data.AUTOTUNE,
         )
 
+    def labels(self, split: str) -> np.ndarray:
+        """Returns the labels of a split in its stored order, `(images,)`, int64."""
+        return np.array(self.files[split][1], "int64")
+
+    def limited(self, count: int) -> "FolderSource":
+        """Returns a data set with some images of each split.
+
+        They are the first of each class, in proportion to the class; each class has one
+        if `count` is not less than the number of classes.
+
+        Args:
+            count: Images of each split at most.
+        """
+        files = {}
+        for split, (paths, labels) in self.files.items():
+            kept = _first_of_classes(np.array(labels), count)
+            files[split] = [paths[i] for i in kept], [labels[i] for i in kept]
+        return dataclasses.replace(self, files=files)
+
+
+def _first_of_classes(labels, count):
+    """Returns sorted indices of the first images of each class, `count` in all."""
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        of_class = np.flatnonzero(labels == label)
+        place[of_class] = np.arange(len(of_class)) / len(of_class)
+    return np.sort(np.argsort(place, kind="stable")[:count])
+
 
 def open_folder(path: str) -> FolderSource:
     """Opens a folder of images.

@@ -1,7 +1,9 @@
 """The interface of data sets of images."""
 
 import abc
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 # The first of these that a data set has is its evaluation split: if there is a labeled
@@ -66,3 +68,47 @@ class ImageSource(abc.ABC):
             A data set of triples: an encoded image, a scalar string; its label, an
             integer; and the name of the record, a string, for messages.
         """
+
+    def labels(self, split: str) -> np.ndarray:
+        """Returns the labels of a split in its stored order, `(images,)`, int64.
+
+        Where they are only in the records, all of these are read.
+
+        Args:
+            split: Name of the split.
+        """
+        batches = self.named_records(split).map(lambda _, label, name: label)
+        return np.concatenate([*batches.batch(1024).as_numpy_iterator()])
+
+    def limited(self, count: int) -> "ImageSource":
+        """Returns a data set with the first images of each split.
+
+        Args:
+            count: Images of each split at most.
+        """
+        return _LimitedSource(self, count)
+
+
+class _LimitedSource(ImageSource):
+    """The first records of each split of a source, whose attributes it has."""
+
+    def __init__(self, source: ImageSource, count: int):
+        self._source = source
+        self._count = count
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def num_examples(self, split: str) -> int:
+        """Returns the number of images of a split."""
+        return min(self._count, self._source.num_examples(split))
+
+    def named_records(
+        self, split: str, shuffle_seed: int | None = None
+    ) -> tf.data.Dataset:
+        """Returns the encoded images, labels and names of a split."""
+        # Which records are the first depends on the order of reading.
+        records = self._source.named_records(split).take(self._count)
+        if shuffle_seed is None:
+            return records
+        return records.shuffle(self._count, shuffle_seed, False)

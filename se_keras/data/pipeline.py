@@ -1,6 +1,7 @@
 """The input pipelines: batches for training and evaluation."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +20,7 @@ from se_keras.data.bad_images import (
     replace_bad,
     require_good,
 )
+from se_keras.data.balance import balanced
 from se_keras.data.image_source import ImageSource
 from se_keras.data.images import center_crop, decode_whole, fit_center, normalize
 from se_keras.data.mixing import mix
@@ -39,6 +41,7 @@ def training_batches(
     seed: int,
     epoch: int,
     first_step: int = 0,
+    class_counts: Sequence[int] | None = None,
     on_bad_image: str = "fail",
     bad_images: BadImages | None = None,
     shard: tuple[int, int] = (0, 1),
@@ -58,6 +61,10 @@ def training_batches(
         epoch: Number of the epoch, from 0.
         first_step: Number of batches to skip at the start. The others are those of a
             whole epoch; the images of the skipped ones are read but not decoded.
+        class_counts: Number of training images of each class, to take each class
+            equally often: images of rare classes several times, and of frequent ones a
+            part, another one in each epoch. Without it, each image is taken once. It
+            cannot be given with `service`.
         on_bad_image: What to do with a record that is not an image, or whose label is
             not a class: `"fail"` raises an error, see `naming_bad_images`; `"skip"`
             replaces it by the next good image of the batch.
@@ -94,7 +101,9 @@ def training_batches(
     """
     check_policy(on_bad_image)
     share = _Share(batch_size, *shard)
-    images = _Epoch(source, preprocessing, augmentation, seed, epoch, on_bad_image)
+    images = _Epoch(
+        source, preprocessing, augmentation, seed, epoch, on_bad_image, class_counts
+    )
     steps = source.num_examples(source.train_split) // batch_size - first_step
     records = images.records()
     if service:
@@ -206,6 +215,7 @@ class _Epoch:
     seed: int
     epoch: int
     on_bad_image: str
+    class_counts: Sequence[int] | None
 
     def records(self):
         """Returns encoded images, labels and names in the order of the epoch."""
@@ -216,6 +226,13 @@ class _Epoch:
             min(examples, SHUFFLE_BUFFER), seed=order, reshuffle_each_iteration=False
         )
         repeats = self.augmentation.repeats
+        if self.class_counts is not None:
+            distinct = -(-examples // repeats)
+            records = balanced(records, self.class_counts, distinct, self.epoch)
+            # The copies of an image follow each other.
+            records = records.shuffle(
+                min(distinct, SHUFFLE_BUFFER), order, reshuffle_each_iteration=False
+            ).take(distinct)
         if repeats == 1:
             return records
         return records.flat_map(

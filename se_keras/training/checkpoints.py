@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import math
 import pathlib
 import re
 import time
@@ -81,6 +82,7 @@ class Checkpoints:
             "step": progress.step,
             "totals": {name: float(v) for name, v in progress.totals.items()},
             "logs": dict(progress.logs),
+            "monitored": list(progress.monitored),
             "seconds": seconds,
         }
         if (self.path / name).exists():
@@ -147,17 +149,44 @@ class Checkpoints:
                 f"{self.path / name} ({str(error).splitlines()[0]})"
             ) from error
 
-    def _to_keep(self):
-        names = self.names()
+    def restore_best(self) -> Progress:
+        """Restores the checkpoint of the best epoch; of equal ones the first.
+
+        Raises:
+            UsageError: If no epoch was evaluated, or its checkpoint is damaged.
+        """
+        best = self._best_name()
+        if best is None:
+            raise UsageError(
+                f"Expected the checkpoint of an epoch with {self._monitor} for "
+                f"export=best. Received: {self.path} without any"
+            )
+        try:
+            saved = self._verify(best)
+        except _DAMAGE as error:
+            reason = str(error).splitlines()[0]
+            raise UsageError(
+                "Expected the checkpoint of the best epoch for export=best. "
+                f"Received: {self.path / best}, which is damaged ({reason}). Remove it "
+                "for the best of the others"
+            ) from error
+        self._read(best)
+        del saved["seconds"]
+        return Progress(**saved)
+
+    def _best_name(self):
         values = {}
-        for name in names:
+        for name in self.names():
             # A damaged checkpoint cannot be the best.
             with contextlib.suppress(*_DAMAGE):
                 saved = _saved(tf.train.load_checkpoint(self.path / name / "state"))
-                if self._monitor in saved["logs"]:
-                    values[name] = saved["logs"][self._monitor]
-        best = [self._best(values, key=values.get)] if values else []
-        return {*names[-self._keep :], *best}
+                value = saved["logs"].get(self._monitor, math.nan)
+                if math.isfinite(value):
+                    values[name] = value
+        return self._best(values, key=values.get) if values else None
+
+    def _to_keep(self):
+        return {*self.names()[-self._keep :], self._best_name()}
 
 
 class CheckpointRun(keras.callbacks.Callback):

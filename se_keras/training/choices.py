@@ -3,6 +3,9 @@
 from se_keras.lazy import Table
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+BALANCED = "balanced"
+SAMPLINGS = ("uniform", BALANCED)
+EXPORTED_EPOCHS = ("last", "best")
 
 SCHEDULES = ("step", "cosine")
 # How the learning rate follows the batch: power of the factor of the batch size.

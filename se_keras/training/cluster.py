@@ -66,6 +66,12 @@ class Cluster:
         """Index of this worker and number of workers, for input pipelines."""
         return self.index, self.workers
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the replicas of this worker are on its CPU."""
+        kinds = {device.device_type for device in tf.config.list_logical_devices()}
+        return not kinds & {"GPU", "TPU"}
+
     def scope(self) -> contextlib.AbstractContextManager:
         """Returns a context in which variables are created on all replicas."""
         return self._strategy.scope()

@@ -17,6 +17,7 @@ import tensorflow as tf
 from se_keras.errors import InterruptionError, UsageError
 from se_keras.training.cluster import Cluster
 from se_keras.training.optimizer import decays, l2_penalty
+from se_keras.training.progress_bar import ProgressBar
 from se_keras.training.tasks.task import Task
 
 # Reading a result waits for the device; a progress bar needs no more than this.
@@ -36,12 +37,15 @@ class Progress:
         totals: Sums over the images of these steps, as `Trainer.train_step` returns
             them.
         logs: Logs of the last finished epoch; empty within an epoch.
+        monitored: The task's `monitor` in each finished epoch; `None` in those that
+            were not evaluated.
     """
 
     epoch: int = 0
     step: int = 0
     totals: Mapping[str, float | tf.Tensor] = dataclasses.field(default_factory=dict)
     logs: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    monitored: Sequence[float | None] = ()
 
 
 class Trainer:
@@ -147,7 +151,7 @@ class Trainer:
         callbacks: Sequence[keras.callbacks.Callback] = (),
         verbose: int = 1,
     ) -> dict[str, list[float]]:
-        """Trains for some epochs, each followed by an evaluation.
+        """Trains for some epochs, and evaluates as the recipe states.
 
         Args:
             training_data: Callable of the number of an epoch and of the steps to skip
@@ -160,7 +164,8 @@ class Trainer:
                 included.
             progress: Where to start. Defaults to the beginning.
             callbacks: Keras callbacks; they see the logs of Keras's `fit`.
-            verbose: 1 for a progress bar, 2 for one line per epoch, 0 for no output.
+            verbose: 1 for a progress bar, which is one line per epoch where the output
+                is not a terminal; 2 for one line per epoch; 0 for no output.
 
         Returns:
             The logs of each epoch, as in `keras.callbacks.History.history`.
@@ -174,9 +179,8 @@ class Trainer:
         self.model.stop_training = False
         first, logs = self.progress.epoch, None
         caller = keras.callbacks.CallbackList(
-            list(callbacks),
+            [*callbacks, *self._progress_bar(steps_per_epoch, epochs, verbose)],
             add_history=True,
-            add_progbar=verbose != 0,
             model=self.model,
             verbose=verbose,
             epochs=epochs,
@@ -185,18 +189,23 @@ class Trainer:
         caller.on_train_begin()
         try:
             for epoch in range(first, epochs):
+                # A callback may stop a run that continues before its first epoch.
+                if self.model.stop_training:
+                    break
                 caller.on_epoch_begin(epoch)
                 data = training_data(epoch, self.progress.step)
                 logs = self._train_epoch(self.cluster.distribute(data), caller)
                 if self.cluster.replicas > 1:
                     self._average_statistics()
-                evaluation = self.evaluate(evaluation_data)
-                del evaluation["examples"]
-                logs |= {f"val_{name}": value for name, value in evaluation.items()}
-                self.progress = Progress(epoch + 1, logs=dict(logs))
+                if self._is_evaluated(epoch, epochs):
+                    evaluation = self.evaluate(evaluation_data, [caller])
+                    del evaluation["examples"]
+                    logs |= {f"val_{name}": value for name, value in evaluation.items()}
+                monitored = (*self.progress.monitored, logs.get(self.task.monitor))
+                self.progress = Progress(
+                    epoch + 1, logs=dict(logs), monitored=monitored
+                )
                 caller.on_epoch_end(epoch, logs)
-                if self.model.stop_training:
-                    break
         finally:
             # However it ended: TensorBoard has files to close.
             caller.on_train_end(logs)
@@ -204,12 +213,37 @@ class Trainer:
             self._stop_wanted = False
         return self.model.history.history
 
-    def evaluate(self, data: tf.data.Dataset) -> dict[str, float]:
+    def _progress_bar(self, steps_per_epoch, epochs, verbose):
+        if not verbose:
+            return []
+        recipe = self._recipe
+        return [
+            ProgressBar(
+                epochs,
+                steps_per_epoch,
+                recipe.batch_size,
+                self.task.monitor,
+                recipe.validation_frequency,
+                rewrite=None if verbose == 1 else False,
+            )
+        ]
+
+    def _is_evaluated(self, epoch, epochs):
+        """Returns whether an epoch, counted from 0, ends with an evaluation."""
+        done = epoch + 1
+        return done % self._recipe.validation_frequency == 0 or done == epochs
+
+    def evaluate(
+        self,
+        data: tf.data.Dataset,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> dict[str, float]:
         """Evaluates the model on all images of weight 1.
 
         Args:
             data: Batches of inputs, targets and weights `(batch,)`, 1 or 0. With
                 several workers, this worker's share of each batch.
+            callbacks: Keras callbacks, for their methods `on_test_...`.
 
         Returns:
             The metrics of the task, with `loss`; and `examples`, the number of images.
@@ -219,13 +253,20 @@ class Trainer:
         """
         totals: dict[str, tf.Tensor] = {}
         predictions: list[dict[str, np.ndarray]] = []
-        for batch in self.cluster.distribute(data):
+        batches = int(data.cardinality())
+        for callback in callbacks:
+            callback.on_test_begin({"batches": batches} if batches > 0 else {})
+        for number, batch in enumerate(self.cluster.distribute(data)):
             sums, predicted = self._run(self._evaluation_step, batch)
             totals = _add(totals, sums)
             predictions.append(_of_images(predicted))
             if self._stops(sums):
                 raise InterruptionError(f"In the evaluation after {self._position()}")
+            for callback in callbacks:
+                callback.on_test_batch_end(number)
         logs = self.task.evaluate(_without_stopping(totals), _concatenated(predictions))
+        for callback in callbacks:
+            callback.on_test_end(logs)
         return logs | {"examples": int(totals["examples"])}
 
     def train_step(self, batch: Any) -> dict[str, tf.Tensor]:
@@ -337,7 +378,7 @@ class Trainer:
                     part = tf.nest.map_structure(tf.identity, part)
             with tf.GradientTape() as tape:
                 outputs = self.model(part, training=True)
-                losses = self.task.losses(targets_of_part, outputs)
+                losses = self.task.training_losses(targets_of_part, outputs)
                 # Gradients are summed over replicas and parts.
                 loss = tf.reduce_sum(_total(losses)) / self._recipe.batch_size
                 shares = self.cluster.replicas * parts

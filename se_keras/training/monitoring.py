@@ -1,8 +1,10 @@
-"""Callbacks that show how a run goes: speed, augmented images, gates."""
+"""Callbacks of a run: speed, early stopping, TensorBoard, images, gates."""
 
+import math
 import pathlib
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -13,6 +15,9 @@ from se_keras.models import Preprocessing
 from se_keras.training.recipe import Recipe
 from se_keras.training.schedule import make_schedule
 
+if TYPE_CHECKING:
+    from se_keras.training.loop import Trainer
+
 GATES = 6  # layers
 IMAGES = 16
 
@@ -20,9 +25,10 @@ IMAGES = 16
 class Speed(keras.callbacks.Callback):
     """Adds speed and learning rate to the logs that later callbacks see.
 
-    Steps log `images_per_second` of this epoch, and `minutes_left` of the whole
-    training, without evaluation; epochs log `images_per_second`, and `learning_rate` of
-    the last step.
+    `images_per_second` is that of the steps of an epoch without its first, which waits
+    for the pipeline, or for TensorFlow to trace the step; evaluation and the checkpoint
+    of the epoch are left out too. An epoch of which this process took no step has
+    none. Epochs also log `learning_rate`, that of their last step.
 
     Args:
         recipe: Settings of the run.
@@ -32,38 +38,70 @@ class Speed(keras.callbacks.Callback):
     def __init__(self, recipe: Recipe, steps_per_epoch: int):
         super().__init__()
         self._batch_size = recipe.batch_size
-        self._epochs = recipe.epochs
-        self._steps_per_epoch = steps_per_epoch
         self._schedule = make_schedule(recipe, steps_per_epoch)
 
     def on_epoch_begin(self, epoch, logs=None):
         """Starts the clock."""
-        self._epoch = epoch
         self._since, self._steps = time.monotonic(), 0
-        self._rate = 0.0
 
     def on_train_batch_end(self, batch, logs=None):
         """Adds the speed of the epoch so far."""
         now = time.monotonic()
         self._steps += 1
-        # The first step of an epoch waits for the pipeline, that of a run for tracing.
         timed = self._steps - 1 or 1
-        self._rate = timed / max(now - self._since, 1e-9)
+        self._rate = timed * self._batch_size / max(now - self._since, 1e-9)
         if self._steps == 1:
             self._since = now
         # Empty logs are not shown.
         if logs:
-            logs["images_per_second"] = self._rate * self._batch_size
-            epochs = self._epochs - self._epoch - 1
-            left = epochs * self._steps_per_epoch + self._steps_per_epoch - batch - 1
-            logs["minutes_left"] = left / self._rate / 60
+            logs["images_per_second"] = self._rate
 
     def on_epoch_end(self, epoch, logs=None):
         """Adds the speed of the epoch, and its last learning rate."""
         # The optimizer's own rate is already that of the next step.
         done = tf.convert_to_tensor(self.model.optimizer.iterations.value)
         logs["learning_rate"] = float(self._schedule(int(done) - 1))
-        logs["images_per_second"] = self._rate * self._batch_size
+        if self._steps:
+            logs["images_per_second"] = self._rate
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Ends a run when the task's metric has not improved for some epochs.
+
+    A run that continues counts the epochs of its earlier parts, so that it ends where
+    an undisturbed one does. Epochs without an evaluation are not looked at.
+
+    Args:
+        trainer: The `Trainer`, which knows the metric in each finished epoch.
+        epochs: Number of epochs, rounded up to an evaluation.
+    """
+
+    def __init__(self, trainer: "Trainer", epochs: int):
+        task = trainer.task
+        # Keras counts the epochs that it sees a value of.
+        patience = math.ceil(epochs / task.recipe.validation_frequency)
+        super().__init__(task.monitor, patience=patience, mode=task.monitor_mode)
+        self._trainer = trainer
+
+    def on_train_begin(self, logs=None):
+        """Looks at the epochs of earlier parts of the run."""
+        super().on_train_begin()
+        for epoch, value in enumerate(self._trainer.progress.monitored):
+            self.on_epoch_end(epoch, {self.monitor: value})
+
+    def get_monitor_value(self, logs):
+        """Returns the metric, or `None`; Keras warns where it is missing."""
+        return (logs or {}).get(self.monitor)
+
+
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Keras's callback, with the learning rate that the logs have.
+
+    Keras's logs that of the step after the epoch, and `metrics.csv` that of its last.
+    """
+
+    def _collect_learning_rate(self, logs):
+        return logs
 
 
 class AugmentedImages(keras.callbacks.Callback):

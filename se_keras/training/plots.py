@@ -48,7 +48,9 @@ def plot_curves(
     )
     figure.suptitle(title)
     style = {"marker": "o" if len(epochs) <= 40 else None, "markersize": 3}
-    best = max(range(len(epochs)), key=columns["val_accuracy"].__getitem__)
+    # Not all epochs are evaluated.
+    evaluated = [i for i, v in enumerate(columns["val_accuracy"]) if not math.isnan(v)]
+    best = max(evaluated, key=columns["val_accuracy"].__getitem__)
     labels = {
         "loss": "evaluation",
         "accuracy": f"evaluation, best {columns['val_accuracy'][best]:.2%} in epoch "
@@ -56,8 +58,14 @@ def plot_curves(
     }
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
         axes.plot(epochs, columns[name], color=TRAINING, label="training", **style)
-        values = columns[f"val_{name}"]
-        axes.plot(epochs, values, color=EVALUATION, label=labels[name], **style)
+        values = [columns[f"val_{name}"][i] for i in evaluated]
+        axes.plot(
+            [epochs[i] for i in evaluated],
+            values,
+            color=EVALUATION,
+            label=labels[name],
+            **style,
+        )
         axes.legend()
     accuracy.axhline(
         columns["val_accuracy"][best], color=EVALUATION, linewidth=0.8, linestyle=":"

@@ -2,6 +2,7 @@
 
 import dataclasses
 from itertools import pairwise
+from math import inf
 from typing import Annotated, Any
 
 from se_keras.data.settings import Augmentation
@@ -16,10 +17,12 @@ from se_keras.training.checks import (
     require,
 )
 from se_keras.training.choices import (
+    BALANCED,
     LOSSES,
     OPTIMIZERS,
     PRECISIONS,
     RATE_SCALINGS,
+    SAMPLINGS,
     SCHEDULES,
 )
 from se_keras.training.runtime import Runtime
@@ -36,6 +39,17 @@ class Recipe:
         dataset: An image data set of TFDS, `"digits"`, or `"folder:PATH"`.
         model: A name in `se_keras.list_models()`.
         task: What the model learns: `"classification"`.
+        limit: Images of each split at most, for a quick try, at least one for each
+            class. A folder's are the first of each class, in proportion to the class;
+            those of a TFDS data set are its first, which are stored in random order.
+            `None` for all.
+        sampling: `"uniform"` takes each training image once an epoch; `"balanced"`
+            takes each class equally often, as many images as `"uniform"`: images of
+            rare classes several times, and of frequent ones a part.
+        class_weights: Factor of the loss of the training images of each class: one
+            number per class, in the order of the class names; or `"balanced"` for
+            `images / (classes * images of the class)`, as in scikit-learn. `None` for
+            1. Evaluation is not weighted.
         weights: What to start from, as `se_keras.weights.load` takes it:
             `"timm/NAME.TAG"` or a file; `None` for random weights. A classifier for
             other classes is left out. Images are prepared as these weights expect them.
@@ -44,6 +58,11 @@ class Recipe:
         layer_decay: Factor of the learning rate for each stage between a variable and
             the classifier; 1 for the same rate everywhere.
         epochs: Passes over the training split.
+        validation_frequency: Epochs between two evaluations; the last epoch is
+            evaluated in any case.
+        early_stopping: Epochs without improvement of the task's metric, `val_accuracy`
+            of a classifier, after which the run ends. The schedule is that of all
+            `epochs`. `None` to train all of them.
         batch_size: Images of a step, over all replicas.
         gradient_accumulation: Number of parts in which a replica processes its share of
             a batch, one after the other: less memory, the same batch.
@@ -97,6 +116,11 @@ class Recipe:
     learning_rate: Annotated[float, Subject.SCHEDULE, POSITIVE]
     task: Annotated[str, Subject.MODEL, OneOf(TASKS)] = "classification"
     weights: Annotated[str | None, Subject.MODEL] = None
+    limit: Annotated[int | None, Subject.DATA, POSITIVE] = None
+    sampling: Annotated[str, Subject.DATA, OneOf(SAMPLINGS)] = "uniform"
+    class_weights: Annotated[tuple[float, ...] | str | None, Subject.LOSS] = None
+    validation_frequency: Annotated[int, Subject.EVALUATION, POSITIVE] = 1
+    early_stopping: Annotated[int | None, Subject.SCHEDULE, POSITIVE] = None
     freeze_epochs: Annotated[int, Subject.MODEL, NOT_NEGATIVE] = 0
     layer_decay: Annotated[float, Subject.MODEL, POSITIVE, FRACTION] = 1.0
     gradient_accumulation: Annotated[int, Subject.SCHEDULE, POSITIVE] = 1
@@ -142,6 +166,29 @@ class Recipe:
             "positive and increasing epochs for",
             "boundaries",
             self.boundaries,
+        )
+
+        weights = self.class_weights
+        require(
+            weights is None
+            or weights == BALANCED
+            or (isinstance(weights, tuple) and all(0 < w < inf for w in weights)),
+            f"{BALANCED!r}, or a positive number for each class, for",
+            "class_weights",
+            weights,
+        )
+        # Each alone makes the classes equal.
+        require(
+            weights != BALANCED or self.sampling != BALANCED,
+            "sampling='uniform' with",
+            "class_weights",
+            weights,
+        )
+        require(
+            self.sampling != BALANCED or not self.runtime.data_service,
+            "sampling='uniform' with",
+            "data_service",
+            self.runtime.data_service,
         )
 
     def replace(self, **settings: Any) -> "Recipe":

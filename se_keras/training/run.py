@@ -19,8 +19,9 @@ from se_keras.training.checkpoints import CheckpointRun, Checkpoints, storage_er
 from se_keras.training.cluster import Cluster
 from se_keras.training.finetune import FreezeBackbone
 from se_keras.training.loop import Progress, Trainer
-from se_keras.training.monitoring import Speed
+from se_keras.training.monitoring import EarlyStopping, Speed, TensorBoard
 from se_keras.training.optimizer import make_optimizer
+from se_keras.training.progress_bar import ProgressBar
 from se_keras.training.recipe import Recipe
 from se_keras.training.signals import leave_at_once, on_signals
 from se_keras.training.strategy import make_strategy
@@ -89,8 +90,14 @@ def _train(recipe, cluster):
         if workdir:
             _introduce(task, cluster, workdir)
         with task.data_errors():
-            training_seconds = _fit(trainer, workdir, steps_per_epoch)
-            evaluation = trainer.evaluate(task.evaluation_batches())
+            checkpoints = _checkpoints(trainer, workdir)
+            training_seconds, earlier_seconds = _fit(
+                trainer, workdir, checkpoints, steps_per_epoch
+            )
+            epochs = trainer.progress.epoch
+            if recipe.runtime.export == "best":
+                _restore_best(trainer, checkpoints)
+            evaluation = _evaluate(trainer)
         bad_images = cluster.sum(len(task.bad_images))
         if not workdir:
             # The chief's exports take a while; this worker has to wait for its report.
@@ -101,18 +108,19 @@ def _train(recipe, cluster):
         with replacing(workdir.path / "model.keras") as path:
             model.save(path)
         exports = task.export(model, workdir.path)
-        images = recipe.epochs * steps_per_epoch * recipe.batch_size
         report = {
             "model": recipe.model,
             "dataset": recipe.dataset,
-            "epochs": recipe.epochs,
+            "epochs": epochs,
+            "export": recipe.runtime.export,
+            "epoch": trainer.progress.epoch,
             "parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
             "evaluation_split": task.evaluation_split,
             **evaluation,
             "bad_images": bad_images,
+            **workdir.speed(),
             "training_seconds": training_seconds,
-            "images_per_second": images / training_seconds,
-            "seconds": time.monotonic() - started,
+            "seconds": time.monotonic() - started + earlier_seconds,
             "exports": exports,
             "versions": versions(),
         }
@@ -174,20 +182,37 @@ def _introduce(task, cluster, workdir):
         f"{recipe.epochs} epochs, {cluster.replicas} replica(s), {recipe.precision}. "
         f"Learning rate {recipe.learning_rate:.3g} for a batch of {recipe.batch_size}."
     )
+    if recipe.precision == "mixed_float16" and cluster.on_cpu:
+        print(
+            "precision=mixed_float16 is for GPUs: on a CPU it takes 5 to 7 times as "
+            "long as float32."
+        )
+    if task.load_report:
+        print(f"Weights: {task.load_report}.")
+        write_json(workdir.path / "weights.json", dataclasses.asdict(task.load_report))
     print(f"Work directory: {workdir.path}", flush=True)
 
 
-def _fit(trainer, workdir, steps_per_epoch):
-    """Trains what is left; returns the seconds of training, earlier ones included."""
-    task, cluster = trainer.task, trainer.cluster
-    recipe = task.recipe
-    checkpoints = workdir and Checkpoints(
+def _checkpoints(trainer, workdir):
+    """Returns the checkpoints of the run, which only the chief has."""
+    task = trainer.task
+    return workdir and Checkpoints(
         workdir.checkpoints,
         trainer.state,
-        recipe.runtime.keep_checkpoints,
+        task.recipe.runtime.keep_checkpoints,
         task.monitor,
         task.monitor_mode,
     )
+
+
+def _fit(trainer, workdir, checkpoints, steps_per_epoch):
+    """Trains what is left.
+
+    Returns:
+        The seconds of training, and those of earlier parts of the run.
+    """
+    task, cluster = trainer.task, trainer.cluster
+    recipe = task.recipe
     trainer.progress, seconds = _restore(trainer, checkpoints)
     saving = CheckpointRun(
         trainer,
@@ -220,18 +245,16 @@ def _fit(trainer, workdir, steps_per_epoch):
         raise InterruptionError(
             f"{interruption}, which is saved. The same command continues from there"
         ) from interruption
-    return saving.seconds
+    return saving.seconds, seconds
 
 
 def _restore(trainer, checkpoints):
     """Restores the last checkpoint on all workers; only the chief has the files."""
     cluster = trainer.cluster
     progress, seconds = checkpoints.restore() if checkpoints else (Progress(), 0.0)
-    restored = cluster.broadcast([dataclasses.asdict(progress), seconds])
-    progress, seconds = Progress(**restored[0]), restored[1]
+    progress, seconds = _shared(trainer, progress, seconds)
     if progress == Progress():
         return progress, seconds
-    cluster.broadcast_variables([v for vs in trainer.state.values() for v in vs])
     if cluster.is_chief:
         step = f" and {progress.step} steps" if progress.step else ""
         epochs = trainer.task.recipe.epochs
@@ -239,15 +262,42 @@ def _restore(trainer, checkpoints):
     return progress, seconds
 
 
+def _restore_best(trainer, checkpoints):
+    """Restores the best epoch on all workers."""
+    progress = checkpoints.restore_best() if checkpoints else Progress()
+    trainer.progress, _ = _shared(trainer, progress, 0.0)
+
+
+def _shared(trainer, progress, seconds):
+    """Gives all workers what the chief has restored."""
+    cluster = trainer.cluster
+    restored = cluster.broadcast([dataclasses.asdict(progress), seconds])
+    progress, seconds = Progress(**restored[0]), restored[1]
+    if progress != Progress():
+        cluster.broadcast_variables([v for vs in trainer.state.values() for v in vs])
+    return progress, seconds
+
+
+def _evaluate(trainer):
+    bars = [ProgressBar()] if trainer.cluster.is_chief else []
+    with contextlib.ExitStack() as stack:
+        for bar in bars:
+            stack.callback(bar.close)
+        return trainer.evaluate(trainer.task.evaluation_batches(), bars)
+
+
 def _callbacks(trainer, workdir, saving, steps_per_epoch):
     recipe = trainer.task.recipe
-    freezing = FreezeBackbone(trainer, recipe.freeze_epochs)
+    # What decides the result, on all workers.
+    deciding = [FreezeBackbone(trainer, recipe.freeze_epochs)]
+    if recipe.early_stopping:
+        deciding.append(EarlyStopping(trainer, recipe.early_stopping))
     if not workdir:
-        return [freezing, saving]
+        return [*deciding, saving]
     return [
         # First: it adds to the logs that the others see.
         Speed(recipe, steps_per_epoch),
-        freezing,
+        *deciding,
         # Before the checkpoint: an epoch with a row and without a checkpoint is trained
         # again, and its row replaced.
         MetricsFile(workdir, trainer.progress.epoch),
@@ -268,9 +318,7 @@ def _tensorboard(trainer, directory):
 
     profile = task.recipe.runtime.profile_steps or 0
     return [
-        keras.callbacks.TensorBoard(
-            directory, write_graph=False, profile_batch=profile
-        ),
+        TensorBoard(directory, write_graph=False, profile_batch=profile),
         *task.tensorboard(
             directory, trainer.evaluated, training_inputs, evaluation_inputs
         ),

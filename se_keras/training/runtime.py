@@ -29,6 +29,9 @@ class Runtime:
         data_dir: Directory of the TFDS data sets; `None` for TFDS's default.
         exports: Formats to export at the end: `"saved_model"`, `"tflite"`, `"onnx"`,
             `"openvino"`.
+        export: Which epoch is saved, exported and reported: `"last"`; or `"best"`, the
+            first with the best value of the task's metric. The same command with
+            another value writes the other epoch of a finished run.
         on_bad_image: What happens at a record that is not an image, or whose label is
             not a class: `"fail"` ends the run; `"skip"` leaves the record out and
             counts it in the report.
@@ -67,6 +70,7 @@ class Runtime:
         "saved_model",
         "tflite",
     )
+    export: Annotated[str, Subject.EVALUATION, OneOf(EXPORTED_EPOCHS)] = "last"
     on_bad_image: Annotated[str, Subject.DATA, OneOf(POLICIES)] = "fail"
     strategy: Annotated[str, Subject.CLUSTER, OneOf(("auto", *STRATEGIES))] = "auto"
     workers: Annotated[tuple[str, ...], Subject.CLUSTER] = ()

@@ -245,10 +245,9 @@ def _replaced(instance, changes):
 
 
 def _unknown(name, fields):
-    nearest = difflib.get_close_matches(name, fields, n=1, cutoff=0.5)
-    if not nearest:
-        # The name of an inner field without that of the outer one.
-        nearest = [field for field in fields if field.endswith(f".{name}")]
+    # The name of an inner field without that of the outer one.
+    nearest = [field for field in fields if field.endswith(f".{name}")]
+    nearest = nearest or difflib.get_close_matches(name, fields, n=1, cutoff=0.5)
     hints = (f"Did you mean {n} ({_type_name(fields[n].type)})? " for n in nearest)
     return (
         f"Expected field to be one of the recipe's. {''.join(hints)}Received: {name!r}"
@@ -270,8 +269,7 @@ def _as_type(value, kind):
     if origin in (types.UnionType, typing.Union):
         if value is None or (isinstance(value, str) and value.lower() == "none"):
             return None
-        (kind,) = (argument for argument in arguments if argument is not type(None))
-        return _as_type(value, kind)
+        return _as_first_type(value, [a for a in arguments if a is not type(None)])
     if origin is tuple:
         return _as_tuple(value, arguments)
     if kind is bool and isinstance(value, str):
@@ -284,6 +282,14 @@ def _as_type(value, kind):
     if type(value) is not kind:
         raise ValueError
     return value
+
+
+def _as_first_type(value, kinds):
+    *others, last = kinds
+    for kind in others:
+        with contextlib.suppress(ValueError):
+            return _as_type(value, kind)
+    return _as_type(value, last)
 
 
 def _as_tuple(value, arguments):

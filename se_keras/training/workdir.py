@@ -6,6 +6,7 @@ import dataclasses
 import json
 import pathlib
 import platform
+import statistics
 import tempfile
 from importlib import metadata
 
@@ -31,7 +32,7 @@ class WorkDir:
 
     It contains `config.json` (settings and versions), `recipe.yaml` (the settings, for
     `--config`), `metrics.csv`, `checkpoints/`, `tensorboard/`, `model.keras`, the
-    exports, and `report.json`.
+    exports, `weights.json` (what was loaded, with `weights`), and `report.json`.
 
     Nothing is written before `open`.
 
@@ -100,6 +101,19 @@ class WorkDir:
     def metrics(self) -> pathlib.Path:
         """The file with the logs of all epochs."""
         return self.path / "metrics.csv"
+
+    def speed(self) -> dict[str, float]:
+        """Returns `images_per_second` of all epochs in `metrics.csv`, if there are any.
+
+        Their images divided by the time that they took: as all epochs have the same
+        number of images, the harmonic mean of the column.
+        """
+        if not self.metrics.exists():
+            return {}
+        with self.metrics.open(newline="") as file:
+            values = [row.get("images_per_second") for row in csv.DictReader(file)]
+        rates = [float(value) for value in values if value]
+        return {"images_per_second": statistics.harmonic_mean(rates)} if rates else {}
 
     @property
     def checkpoints(self) -> pathlib.Path:
@@ -175,11 +189,13 @@ class MetricsFile(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Adds a row: the number of the finished epoch, from 1, and its logs."""
         self._rows.append({"epoch": epoch + 1, **logs})
+        # Not all epochs are evaluated.
+        columns = dict.fromkeys(name for row in self._rows for name in row)
         with (
             replacing(self._path) as path,
             path.open("w", newline="") as file,
         ):
-            writer = csv.DictWriter(file, fieldnames=list(self._rows[-1]))
+            writer = csv.DictWriter(file, fieldnames=[*columns])
             writer.writeheader()
             writer.writerows(self._rows)
 

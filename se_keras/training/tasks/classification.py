@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from se_keras import weights
 from se_keras.data import (
     evaluation_batches,
     naming_bad_images,
@@ -21,10 +22,16 @@ from se_keras.errors import as_usage_errors
 from se_keras.export.formats import FORMATS
 from se_keras.models import Preprocessing, create_model
 from se_keras.models.registry import lookup
-from se_keras.training.choices import LOSSES
+from se_keras.training.checks import require
+from se_keras.training.choices import BALANCED, LOSSES
 from se_keras.training.exports import write_exports
 from se_keras.training.finetune import layer_rates, preprocessing_of
-from se_keras.training.losses import targets_of
+from se_keras.training.losses import (
+    class_counts,
+    class_weights,
+    targets_of,
+    weights_of,
+)
 from se_keras.training.monitoring import AugmentedImages, GateHistograms
 from se_keras.training.plots import plot_curves
 from se_keras.training.tasks.task import Task
@@ -60,6 +67,8 @@ class Classification(Task):
         super().__init__(recipe)
         with as_usage_errors(ValueError):
             self._network = lookup(recipe.model)
+        self._class_counts: list[int] | None = None
+        self._class_weights: np.ndarray | None = None
         for name in recipe.runtime.exports:
             FORMATS[name].require()
 
@@ -80,6 +89,21 @@ class Classification(Task):
             **{name: value for name, value in own.items() if value is not None},
         )
         self._shard = shard
+        classes = self.source.class_names
+        if recipe.limit is not None:
+            require(
+                recipe.limit >= len(classes),
+                f"{len(classes)} or more, the number of classes, for",
+                "limit",
+                recipe.limit,
+            )
+            self.source = self.source.limited(recipe.limit)
+        if BALANCED in (recipe.sampling, recipe.class_weights):
+            labels = self.source.labels(self.source.train_split)
+            self._class_counts = class_counts(labels, classes)
+        self._class_weights = class_weights(
+            recipe.class_weights, self._class_counts, classes
+        )
 
     @property
     def num_train_examples(self) -> int:
@@ -110,6 +134,7 @@ class Classification(Task):
             seed=recipe.seed,
             epoch=epoch,
             first_step=first_step,
+            class_counts=self._class_counts if recipe.sampling == BALANCED else None,
             on_bad_image=recipe.runtime.on_bad_image,
             bad_images=self.bad_images,
             shard=self._shard,
@@ -139,14 +164,18 @@ class Classification(Task):
         """Returns the network that is trained, which returns logits."""
         recipe, size = self.recipe, self.preprocessing.size
         same_size = size == self.evaluation_preprocessing.size
+        named = recipe.weights in self._network.family.pretrained
         with as_usage_errors(ValueError):
-            return self._create_model(
+            model = self._create_model(
                 size if same_size else (None, None),
-                weights=recipe.weights if load_weights else None,
+                weights=recipe.weights if load_weights and named else None,
                 drop_path=recipe.drop_path,
                 dtype=recipe.precision,
                 classifier_activation=None,
             )
+            if load_weights and recipe.weights and not named:
+                self.load_report = weights.load(model, recipe.weights)
+        return model
 
     def inference_model(self, trained: keras.Model) -> keras.Model:
         """Returns the network in float32, which returns probabilities."""
@@ -177,6 +206,14 @@ class Classification(Task):
             targets, outputs.shape[-1], recipe.label_smoothing, recipe.target_threshold
         )
         return {"loss": LOSSES[recipe.loss](expected, tf.cast(outputs, tf.float32))}
+
+    def training_losses(self, targets: Any, outputs: Any) -> dict[str, tf.Tensor]:
+        """Returns the loss of each image, weighted by its class."""
+        losses = self.losses(targets, outputs)
+        if self._class_weights is None:
+            return losses
+        factors = weights_of(targets, self._class_weights)
+        return {name: loss * factors for name, loss in losses.items()}
 
     def sums(self, targets: Any, outputs: Any, weights: Any) -> dict[str, tf.Tensor]:
         """Returns how many images are classified correctly."""

@@ -14,6 +14,7 @@ from se_keras.data.bad_images import BadImages
 
 if TYPE_CHECKING:
     from se_keras.training.recipe import Recipe
+    from se_keras.weights import LoadReport
 
 
 class Task(abc.ABC):
@@ -35,6 +36,8 @@ class Task(abc.ABC):
         bad_images: The records that the batches had to leave out.
         monitor: Name of the logged metric that decides which checkpoint is the best.
         monitor_mode: `"max"` or `"min"`: whether the best is the highest or the lowest.
+        load_report: What `se_keras.weights.load` reported, after `create_model`; `None`
+            if no weights were loaded.
 
     Example:
 
@@ -59,6 +62,7 @@ class Task(abc.ABC):
     def __init__(self, recipe: "Recipe") -> None:
         self.recipe = recipe
         self.bad_images = BadImages()
+        self.load_report: LoadReport | None = None
 
     # Data.
 
@@ -146,6 +150,13 @@ class Task(abc.ABC):
             Tensors `(batch,)`, float32, by name. Their sum is minimized and logged as
             `loss`; each is logged by its own name.
         """
+
+    def training_losses(self, targets: Any, outputs: Any) -> dict[str, tf.Tensor]:
+        """Returns the terms of the loss of each training image, as `losses`.
+
+        By default those of `losses`. A task that weights training images does it here.
+        """
+        return self.losses(targets, outputs)
 
     def sums(self, targets: Any, outputs: Any, weights: Any) -> dict[str, tf.Tensor]:
         """Returns what `logs` needs of a batch in addition to the losses.
