@@ -12,7 +12,7 @@ from se_keras.training.checks import (
     check_fields,
     require,
 )
-from se_keras.training.choices import STRATEGIES
+from se_keras.training.choices import EXPORTED_EPOCHS, STRATEGIES
 from se_keras.training.subjects import Subject
 
 
