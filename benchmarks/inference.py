@@ -37,7 +37,7 @@ import report
 import tensorflow as tf
 
 from se_keras import create_model, export, weights
-from se_keras.export.runtime import OPENVINO_FILE
+from se_keras.export.formats import FORMATS
 from se_keras.files import size_of
 from se_keras.models.registry import lookup
 
@@ -225,7 +225,7 @@ def run_openvino(path):
     """Returns a function of an image."""
     import openvino
 
-    file = path / OPENVINO_FILE if path.is_dir() else path
+    file = path / FORMATS["openvino"].marker if path.is_dir() else path
     settings = {
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": THREADS,

@@ -21,7 +21,7 @@ import report
 
 from se_keras import export
 from se_keras.data import evaluation_batches, open_source, some_pixels
-from se_keras.export.runtime import run_tflite
+from se_keras.export import FORMATS
 
 FORMS = (None, "float16", "dynamic", "int8")
 
@@ -69,7 +69,7 @@ def main():
                 calibration=calibration if form == "int8" else None,
                 images=calibration,
             )
-            received = run_tflite(path)(pixels).argmax(-1)
+            received = FORMATS["tflite"].open(path)(pixels).argmax(-1)
         rows.append(
             common
             | {

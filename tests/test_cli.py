@@ -364,7 +364,7 @@ def test_help_and_usage_need_no_keras(arguments, code, tmp_path):
 
 def test_help_lists_what_the_tables_have(run):
     from se_keras.data.settings import POLICIES
-    from se_keras.export.formats import FORMATS, QUANTIZATIONS
+    from se_keras.export import FORMATS, QUANTIZATIONS
     from se_keras.training import RECIPES
 
     for command, tables in {

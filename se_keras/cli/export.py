@@ -134,11 +134,13 @@ def _images(network, data_dir, count, input_size, normalized, name, split):
 
 def arguments():
     """Returns the arguments of the subcommand, see `Command`."""
-    from se_keras.export.formats import FORMATS, QUANTIZATIONS, formats_with
+    from se_keras.export.formats import FORMATS, formats_with
+    from se_keras.export.quantization import QUANTIZATIONS
 
     quantized, frozen, dynamic = map(
         formats_with, ("quantization", "frozen", "dynamic_batch")
     )
+    calibrated = [name for name, row in QUANTIZATIONS.items() if row.needs_calibration]
     by_default = [name for name in dynamic if FORMATS[name].options["dynamic_batch"]]
     return {
         "--model": {"required": True, "help": MODEL_HELP},
@@ -154,7 +156,8 @@ def arguments():
         },
         "--calibration": {
             "metavar": "DATASET",
-            "help": "images for int8: a data set of TFDS, digits, or folder:PATH",
+            "help": f"images for {_joined(calibrated)}: a data set of TFDS, digits, or "
+            "folder:PATH",
         },
         "--images": {
             "metavar": "DATASET",
@@ -192,7 +195,8 @@ def arguments():
         },
         "--debug_quantization": {
             "action": "store_true",
-            "help": "also write a table of the errors of an int8 export, by layer",
+            "help": f"also write a table of the errors by layer; for "
+            f"{_joined(calibrated)}",
         },
         "--overwrite": {
             "action": "store_true",

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from se_keras.export.classifier import Classifier as Classifier
     from se_keras.export.classifier import load_classifier as load_classifier
     from se_keras.export.formats import FORMATS as FORMATS
-    from se_keras.export.formats import QUANTIZATIONS as QUANTIZATIONS
     from se_keras.export.formats import Format as Format
-    from se_keras.export.formats import Quantization as Quantization
     from se_keras.export.job import export_files as export_files
+    from se_keras.export.quantization import QUANTIZATIONS as QUANTIZATIONS
+    from se_keras.export.quantization import Quantization as Quantization
     from se_keras.export.verification import VerificationError as VerificationError
 else:
     from se_keras import lazy as _lazy
@@ -35,13 +35,9 @@ else:
                     "Classifier",
                     "load_classifier",
                 ),
-                "formats": (
-                    "FORMATS",
-                    "Format",
-                    "QUANTIZATIONS",
-                    "Quantization",
-                ),
+                "formats": ("FORMATS", "Format"),
                 "job": ("export_files",),
+                "quantization": ("QUANTIZATIONS", "Quantization"),
                 "verification": ("VerificationError",),
             },
         ),

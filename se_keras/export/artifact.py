@@ -11,10 +11,10 @@ import numpy as np
 from se_keras.backend import require_tensorflow
 from se_keras.errors import UsageError, as_usage_errors
 from se_keras.export import verification
-from se_keras.export.attachment import attach
-from se_keras.export.formats import FORMATS, QUANTIZATIONS, Format
+from se_keras.export.formats import FORMATS, Format
 from se_keras.export.images import calibration_images, some_images
 from se_keras.export.network import Exported, exported
+from se_keras.export.quantization import QUANTIZATIONS
 from se_keras.files import expect_nothing, replacing, size_of
 from se_keras.models.preprocessing import Preprocessing
 
@@ -110,20 +110,10 @@ def saved_model(
     best = loaded.classify(tf.constant([open("cat.jpg", "rb").read()]))["classes"][0, 0]
     ```
     """
-    return _export(
-        "saved_model",
-        model,
-        path,
-        Shared(
-            include_preprocessing,
-            class_names,
-            preprocessing,
-            input_size,
-            images,
-            overwrite,
-        ),
-        frozen=frozen,
+    shared = Shared(
+        include_preprocessing, class_names, preprocessing, input_size, images, overwrite
     )
+    return write(FORMATS["saved_model"], model, path, shared, frozen=frozen)
 
 
 def tflite(
@@ -165,18 +155,12 @@ def tflite(
             images are enough.
         dynamic_batch: Whether the file takes batches of any size, for which the program
             that runs it has to resize its input.
-        include_preprocessing: Whether the exported model takes pixels in 0..255 and
-            normalizes them itself. By default it takes normalized images, as the model
-            does.
-        class_names: Names in the order of the outputs, which are stored with the
-            export. Defaults to the model's.
-        preprocessing: What the model expects, which is stored with the export.
-            Defaults to the model's.
-        input_size: Height and width of the images in pixels, or one number for both.
-            Defaults to the model's.
-        images: Inputs of the exported model to verify it on, an array `(n, height,
-            width, channels)` or batches of such. Defaults to `calibration`, or else to
-            4 images of noise.
+        include_preprocessing: Whether it takes pixels in 0..255; see `saved_model`.
+        class_names: Names in the order of the outputs. Defaults to the model's.
+        preprocessing: What the model expects. Defaults to the model's.
+        input_size: Height and width of the images in pixels. Defaults to the model's.
+        images: Inputs to verify it on, as in `saved_model`. Defaults to `calibration`,
+            or else to noise.
         overwrite: Whether to replace what is at `path`.
 
     Returns:
@@ -201,41 +185,18 @@ def tflite(
     )
     ```
     """
-    check_quantization(quantization, calibration)
-    return _export(
-        "tflite",
+    shared = Shared(
+        include_preprocessing, class_names, preprocessing, input_size, images, overwrite
+    )
+    return write(
+        FORMATS["tflite"],
         model,
         path,
-        Shared(
-            include_preprocessing,
-            class_names,
-            preprocessing,
-            input_size,
-            images,
-            overwrite,
-        ),
-        calibration,
+        shared,
         quantization=quantization,
+        calibration=calibration,
         dynamic_batch=dynamic_batch,
     )
-
-
-def check_quantization(
-    quantization: str | None, calibration: np.ndarray | Iterable | None
-) -> None:
-    """Raises a `UsageError` if a quantization is unknown, or calibration is missing."""
-    choices = (None, *QUANTIZATIONS)
-    if quantization not in choices:
-        raise UsageError(
-            f"Expected a quantization in {choices}. "
-            f"Received: quantization={quantization!r}"
-        )
-    if (quantization == "int8") != (calibration is not None):
-        raise UsageError(
-            "Expected calibration images with quantization='int8', and only then. "
-            f"Received: quantization={quantization!r}, "
-            f"calibration={'None' if calibration is None else 'images'}"
-        )
 
 
 def onnx(
@@ -262,17 +223,11 @@ def onnx(
         path: File to write, with the suffix `.onnx`.
         dynamic_batch: Whether it takes batches of any size. A file for one image at a
             time is a little faster.
-        include_preprocessing: Whether the exported model takes pixels in 0..255 and
-            normalizes them itself. By default it takes normalized images, as the model
-            does.
-        class_names: Names in the order of the outputs, which are stored with the
-            export. Defaults to the model's.
-        preprocessing: What the model expects, which is stored with the export.
-            Defaults to the model's.
-        input_size: Height and width of the images in pixels, or one number for both.
-            Defaults to the model's.
-        images: Inputs of the exported model to verify it on, an array `(n, height,
-            width, channels)` or batches of such. Defaults to 4 images of noise.
+        include_preprocessing: Whether it takes pixels in 0..255; see `saved_model`.
+        class_names: Names in the order of the outputs. Defaults to the model's.
+        preprocessing: What the model expects. Defaults to the model's.
+        input_size: Height and width of the images in pixels. Defaults to the model's.
+        images: Inputs to verify it on, as in `saved_model`. Defaults to noise.
         overwrite: Whether to replace what is at `path`.
 
     Returns:
@@ -291,20 +246,10 @@ def onnx(
     (scores,) = session.run(None, {"pixels": pixels})
     ```
     """
-    return _export(
-        "onnx",
-        model,
-        path,
-        Shared(
-            include_preprocessing,
-            class_names,
-            preprocessing,
-            input_size,
-            images,
-            overwrite,
-        ),
-        dynamic_batch=dynamic_batch,
+    shared = Shared(
+        include_preprocessing, class_names, preprocessing, input_size, images, overwrite
     )
+    return write(FORMATS["onnx"], model, path, shared, dynamic_batch=dynamic_batch)
 
 
 def openvino(
@@ -332,17 +277,11 @@ def openvino(
         path: Directory to write.
         dynamic_batch: Whether it takes batches of any size. A model for one image at a
             time is a little faster.
-        include_preprocessing: Whether the exported model takes pixels in 0..255 and
-            normalizes them itself. By default it takes normalized images, as the model
-            does.
-        class_names: Names in the order of the outputs, which are stored with the
-            export. Defaults to the model's.
-        preprocessing: What the model expects, which is stored with the export.
-            Defaults to the model's.
-        input_size: Height and width of the images in pixels, or one number for both.
-            Defaults to the model's.
-        images: Inputs of the exported model to verify it on, an array `(n, height,
-            width, channels)` or batches of such. Defaults to 4 images of noise.
+        include_preprocessing: Whether it takes pixels in 0..255; see `saved_model`.
+        class_names: Names in the order of the outputs. Defaults to the model's.
+        preprocessing: What the model expects. Defaults to the model's.
+        input_size: Height and width of the images in pixels. Defaults to the model's.
+        images: Inputs to verify it on, as in `saved_model`. Defaults to noise.
         overwrite: Whether to replace what is at `path`.
 
     Returns:
@@ -360,20 +299,10 @@ def openvino(
     scores = compiled(pixels)[0]
     ```
     """
-    return _export(
-        "openvino",
-        model,
-        path,
-        Shared(
-            include_preprocessing,
-            class_names,
-            preprocessing,
-            input_size,
-            images,
-            overwrite,
-        ),
-        dynamic_batch=dynamic_batch,
+    shared = Shared(
+        include_preprocessing, class_names, preprocessing, input_size, images, overwrite
     )
+    return write(FORMATS["openvino"], model, path, shared, dynamic_batch=dynamic_batch)
 
 
 def quantization_errors(
@@ -413,26 +342,78 @@ def quantization_errors(
     ```
     """
     require_tensorflow("se_keras.export.quantization_errors")
-    from se_keras.export import quantize, writers
+    from se_keras.export import quantize
 
     shared = Shared(
         include_preprocessing, preprocessing=preprocessing, input_size=input_size
     )
     source = shared.source(model, FORMATS["tflite"])
     images = calibration_images(source, calibration)
-    write = writers.tflite_writer(source.network)
-    calibrated = quantize.calibrate(write, images, source.metadata.normalizes)
+    convert = quantize.converter(source.network)
+    calibrated = quantize.calibrate(convert, images, source.metadata.normalizes)
     return quantize.errors(calibrated, images)
 
 
-def _export(name, model, path, shared, calibration=None, **own):
-    """Writes a model in a format, verifies it, and moves it to its path."""
-    form, path = FORMATS[name], pathlib.Path(path)
+def write(
+    form: Format,
+    model: keras.Model,
+    path: str | pathlib.Path,
+    shared: Shared,
+    **options: Any,
+) -> dict[str, Any]:
+    """Writes a model in a format, verifies it, and moves it to its path.
+
+    Args:
+        form: The format.
+        model: As in `saved_model`.
+        path: As in `saved_model`.
+        shared: The arguments that all exports share.
+        **options: Those of the format; the others have their defaults.
+
+    Returns:
+        The report, as `saved_model`.
+
+    Raises:
+        UsageError: As `saved_model`.
+        VerificationError: As `saved_model`.
+    """
+    options = {**form.options, **options}
+    form.checker(**options)
+    path = pathlib.Path(path)
+    _check_path(form, path, shared.overwrite)
+    form.require()
+    source = shared.source(model, form)
+    images = shared.images
+    if options.get("calibration") is not None:
+        options["calibration"] = calibration_images(source, options["calibration"])
+        images = options["calibration"] if images is None else images
+    images = some_images(source, images)
+    quantization = options.get("quantization")
+
+    # A directory that cannot be made, or a full disk.
+    with as_usage_errors(OSError), replacing(path, shared.overwrite) as temporary:
+        form.write(source.network, temporary, source.metadata, **options)
+        form.attachment.write(source.metadata, temporary)
+        with verification.refusals():
+            run = form.open(temporary)
+        report = verification.compare(
+            source.reference,
+            run,
+            images,
+            quantization=QUANTIZATIONS[quantization] if quantization else None,
+        )
+        facts = form.describer(temporary)
+        report = {"bytes": size_of(temporary), **report, **facts}
+    return {"path": str(path), **report}
+
+
+def _check_path(form, path, overwrite):
+    """Raises a `UsageError` if an export cannot be written at a path."""
     if form.suffix and path.suffix != form.suffix:
         raise UsageError(
             f"Expected a path with the suffix {form.suffix}. Received: {str(path)!r}"
         )
-    if not shared.overwrite:
+    if not overwrite:
         expect_nothing(path)
     if path.exists() and path.is_dir() == bool(form.suffix):
         kinds = ("a directory", "a file")
@@ -440,26 +421,3 @@ def _export(name, model, path, shared, calibration=None, **own):
             f"Expected {kinds[bool(form.suffix)]} to replace. Received: {str(path)!r}, "
             f"which is {kinds[path.is_file()]}"
         )
-    form.require()
-    source = shared.source(model, form)
-    images = shared.images
-    if calibration is not None:
-        calibration = calibration_images(source, calibration)
-        own["calibration"] = calibration
-        images = calibration if images is None else images
-    images = some_images(source, images)
-
-    # A directory that cannot be made, or a full disk.
-    with as_usage_errors(OSError), replacing(path, shared.overwrite) as temporary:
-        form.write(source.network, temporary, source.metadata, **own)
-        attach(source.metadata, temporary)
-        with verification.refusals():
-            run = form.open(temporary)
-        report = verification.compare(
-            source.reference,
-            run,
-            images,
-            quantization=own.get("quantization"),
-        )
-        report = {"bytes": size_of(temporary), **report, **form.describe(temporary)}
-    return {"path": str(path), **report}

@@ -8,8 +8,6 @@ import keras
 import numpy as np
 
 from se_keras.errors import UsageError
-from se_keras.export import runtime
-from se_keras.export.attachment import read
 from se_keras.export.formats import FORMATS, format_of
 from se_keras.export.metadata import Metadata
 from se_keras.models.preprocessing import Preprocessing
@@ -97,10 +95,10 @@ def load_classifier(path: str | pathlib.Path) -> Classifier:
 
 def _open_export(form, path):
     """Returns a callable that runs an exported model, and its metadata."""
-    runtime.require(*form.runtimes)
     # The metadata first: an interpreter can crash on a damaged file, and a truncated
     # one has lost the metadata at its end.
-    metadata = _checked(read(path), path)
+    form.require_runtimes()
+    metadata = _checked(form.attachment.read(path), path)
     return form.open(path), metadata
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from se_keras.errors import UsageError, as_usage_errors
 from se_keras.export import artifact
 from se_keras.export.formats import FORMATS, formats_with
+from se_keras.export.quantization import QUANTIZATIONS
 from se_keras.files import expect_nothing, locked, replacing, write_json
 from se_keras.models.preprocessing import Preprocessing
 
@@ -97,53 +98,67 @@ def export_files(
                 f"Expected {option} with a format that has it ({', '.join(takers)}). "
                 f"Received: {', '.join(formats)!r}, {option}={value!r}"
             )
-    if set(formats_with("quantization")) & set(formats):
-        artifact.check_quantization(quantization, calibration)
-    if debug and quantization != "int8":
+    options["calibration"] = calibration
+    forms = {name: FORMATS[name] for name in formats}
+    for form in forms.values():
+        form.checker(**_own(form, options))
+    if debug and not _is_calibrated(quantization):
+        calibrated = filter(_is_calibrated, QUANTIZATIONS)
         raise UsageError(
-            "Expected debug=True with quantization='int8' only. "
+            "Expected debug=True with quantization="
+            f"{' or '.join(map(repr, calibrated))} only. "
             f"Received: quantization={quantization!r}"
         )
     paths = {
-        name: directory / _file_name(model.name, name, quantization)
-        for name in dict.fromkeys(formats)
+        name: directory / _file_name(model.name, form, quantization)
+        for name, form in forms.items()
     }
     for name, path in paths.items():
-        FORMATS[name].require()
+        forms[name].require()
         if not overwrite:
             expect_nothing(path)
     _read_report(directory / REPORT)
     # Batches may be yielded only once, and each file needs them.
-    calibration = _kept(calibration)
-    images = _kept(images)
+    calibration, images = _kept(calibration), _kept(images)
     options["calibration"] = calibration
-    settings: dict[str, Any] = {
-        "include_preprocessing": include_preprocessing,
-        "preprocessing": preprocessing,
-        "input_size": input_size,
-    }
+    shared = artifact.Shared(
+        include_preprocessing,
+        class_names,
+        preprocessing,
+        input_size,
+        calibration if images is None else images,
+        overwrite,
+    )
     reports = {}
     for name, path in paths.items():
-        own = {
-            option: value
-            for option, value in options.items()
-            if option in FORMATS[name].options and value is not None
-        }
         print(f"Exporting and verifying {path} ...", flush=True)
-        reports[path.name] = getattr(artifact, name)(
-            model,
-            path,
-            class_names=class_names,
-            images=calibration if images is None else images,
-            overwrite=overwrite,
-            **settings,
-            **own,
-        )
-        _add_to_report(directory / REPORT, {path.name: reports[path.name]})
+        own = _own(forms[name], options)
+        report = artifact.write(forms[name], model, path, shared, **own)
+        reports[path.name] = report
+        _add_to_report(directory / REPORT, {path.name: report})
         if debug and "quantization" in own:
-            rows = artifact.quantization_errors(model, calibration, **settings)
+            rows = artifact.quantization_errors(
+                model,
+                calibration,
+                include_preprocessing=include_preprocessing,
+                preprocessing=preprocessing,
+                input_size=input_size,
+            )
             _write_table(path.with_name(f"{path.stem}_errors.csv"), rows)
     return reports
+
+
+def _own(form, options):
+    """Returns the options that a format has, of those that are given."""
+    return {
+        name: value
+        for name, value in options.items()
+        if name in form.options and value is not None
+    }
+
+
+def _is_calibrated(quantization):
+    return quantization is not None and QUANTIZATIONS[quantization].needs_calibration
 
 
 def _kept(images):
@@ -153,8 +168,7 @@ def _kept(images):
     return list(images)
 
 
-def _file_name(model, name, quantization):
-    form = FORMATS[name]
+def _file_name(model, form, quantization):
     has_choice = quantization and "quantization" in form.options
     return form.file_name(f"{model}_{quantization}" if has_choice else model)
 

@@ -3,33 +3,22 @@
 import csv
 import io
 import pathlib
+import re
 import tempfile
 import warnings
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python import convert, schema_py_generated
 from tensorflow.lite.tools import flatbuffer_utils
 
-BUILT_IN = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
-_SMALLER = {"optimizations": [tf.lite.Optimize.DEFAULT]}
-
-# Settings of `tf.lite.TFLiteConverter` by quantization.
-CONVERTER_SETTINGS: dict[str | None, dict[str, Any]] = {
-    None: {"target_spec": BUILT_IN},
-    "float16": {
-        **_SMALLER,
-        "target_spec": {**BUILT_IN, "supported_types": [tf.float16]},
-    },
-    "dynamic": {**_SMALLER, "target_spec": BUILT_IN},
-    "int8": {
-        **_SMALLER,
-        "target_spec": BUILT_IN,
-        "_experimental_calibrate_only": True,
-    },
-}
+from se_keras.errors import UsageError
+from se_keras.export.formats.format import input_signature
+from se_keras.export.quantization import INT8, Quantization
+from se_keras.export.tensorflow_graph import inlined
 
 # Operations whose accumulator holds products of activations and weights.
 _PRODUCTS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
@@ -39,20 +28,80 @@ _ELEMENTWISE = {"ADD", "MUL", "SUB"}
 _PROBABILITIES = {"LOGISTIC", "SOFTMAX"}
 
 
-def calibrate(write: Callable, images: np.ndarray, pixels: bool) -> bytes:
+def converter(network: keras.Model, batch: int | None = 1) -> Callable[..., None]:
+    """Returns a function that writes a network as TFLite.
+
+    Args:
+        network: A model of one image.
+        batch: Size of the batches; `None` for any.
+
+    Returns:
+        A callable of a path, a `Quantization` or `None`, and, as keyword
+        arguments, more settings of `tf.lite.TFLiteConverter`.
+    """
+    signature = [input_signature(network, batch)]
+
+    def convert(path, quantization=None, **more):
+        try:
+            with inlined():
+                network.export(
+                    str(path),
+                    format="litert",
+                    verbose=False,
+                    input_signature=signature,
+                    **_settings(quantization),
+                    **more,
+                )
+        except Exception as error:
+            if type(error).__name__ != "ConverterError":  # the class is not public
+                raise
+            raise UsageError(
+                "Expected layers that TFLite has operations for. Received: a model "
+                f"with others ({_operations_without(error)})"
+            ) from error
+
+    return convert
+
+
+def _settings(quantization: Quantization | None) -> dict[str, Any]:
+    """Returns the settings of `tf.lite.TFLiteConverter` for a quantization."""
+    built_in = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
+    if quantization is None:
+        return {"target_spec": built_in}
+    types = {"supported_types": [*map(tf.as_dtype, quantization.float_types)]}
+    calibrates = {"_experimental_calibrate_only": True}
+    return {
+        "optimizations": [tf.lite.Optimize.DEFAULT],
+        "target_spec": built_in | (types if quantization.float_types else {}),
+        **(calibrates if quantization.needs_calibration else {}),
+    }
+
+
+def _operations_without(error) -> str:
+    """Returns the names of the operations that the converter has no form for.
+
+    If its message has none, the reason in the message.
+    """
+    found = re.findall(r"tf\.([A-Z]\w+)", str(error))
+    reason = re.search(r"'tfl\.\w+' op .*", str(error))
+    first_line = str(error).partition("\n")[0]
+    return ", ".join(sorted(set(found))) or (reason[0] if reason else first_line)
+
+
+def calibrate(convert: Callable, images: np.ndarray, pixels: bool) -> bytes:
     """Returns a float32 TFLite model that holds the range of each activation.
 
     Args:
-        write: What `writers.tflite_writer` returns.
+        convert: What `converter` returned.
         images: Images from which the ranges are taken, `(n, height, width, channels)`.
         pixels: Whether the model takes pixels. The range of its input is then 0..255,
             whatever that of the images is.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "calibrated.tflite"
-        write(
+        convert(
             path,
-            **CONVERTER_SETTINGS["int8"],
+            INT8,
             representative_dataset=lambda: ([image[None]] for image in images),
         )
         model = flatbuffer_utils.read_model(str(path))

@@ -1,6 +1,64 @@
-"""Changes of TensorFlow's graphs that do not change the outputs."""
+"""A network as a graph of TensorFlow."""
 
+import contextlib
+from typing import Any
+
+import keras
 import tensorflow as tf
+
+
+@contextlib.contextmanager
+def inlined():
+    """Makes TensorFlow functions that a model calls part of its graph.
+
+    Keras compiles grouped convolutions with XLA, in a function that no converter to
+    ONNX knows; only their gradient needs it.
+    """
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
+
+
+def function_of(network: keras.Model, frozen: bool) -> Any:
+    """Returns the function of images that a network computes, for batches of any size.
+
+    Args:
+        network: A model of one image.
+        frozen: Whether the weights are nodes of the graph; else they are constants
+            that the function takes from outside.
+    """
+    weights = network.trainable_variables, network.non_trainable_variables
+    values = [[variable.numpy() for variable in variables] for variables in weights]
+    if not frozen:
+        values = [[*map(tf.constant, group)] for group in values]
+
+    def serve(images):
+        # In here a constant is a node; one from outside is an argument.
+        trainable, others = ([*map(tf.convert_to_tensor, group)] for group in values)
+        with inlined():
+            return network.stateless_call(trainable, others, images, training=False)[0]
+
+    (tensor,) = network.inputs
+    images = tf.TensorSpec((None, *tensor.shape[1:]), name=tensor.name)
+    return _gates_first(tf.function(serve, [images]))
+
+
+def _gates_first(serve):
+    """Returns the function of images, in which convolutions wait for their gates."""
+    traced = serve.get_concrete_function()
+    graph = traced.graph.as_graph_def()
+    if traced.captured_inputs or not gates_first(graph):
+        return serve
+    (source,), (target,) = traced.inputs, traced.outputs
+
+    def ordered(images):
+        inputs = {source.name: images}
+        return tf.graph_util.import_graph_def(graph, inputs, [target.name], name="")[0]
+
+    return tf.function(ordered, serve.input_signature)
 
 
 def gates_first(graph: tf.compat.v1.GraphDef) -> int:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from se_keras.export.formats import QUANTIZATIONS
+from se_keras.export.quantization import Quantization
 
 # Largest difference from the Keras model that a float32 export may have, relative to
-# the largest output. A wrong layer differs by about 1. `formats.QUANTIZATIONS` has the
-# limits of the others.
+# the largest output. A wrong layer differs by about 1. Quantized exports have limits of
+# their own.
 LARGEST = 1e-4
 RUNS = 10
 BATCH = 32  # images at once; feature maps of hundreds would fill the memory
@@ -38,7 +38,7 @@ def compare(
     reference: keras.Model,
     run: Callable[[np.ndarray], np.ndarray],
     images: np.ndarray,
-    quantization: str | None = None,
+    quantization: Quantization | None = None,
 ) -> dict:
     """Returns how far an exported model is from the Keras model, and how fast it is.
 
@@ -46,8 +46,7 @@ def compare(
         reference: The Keras model.
         run: Runs the exported model on a batch of images.
         images: Inputs of both models, `(n, height, width, channels)`, float32.
-        quantization: How the exported model was quantized, a name in `QUANTIZATIONS`,
-            or `None`.
+        quantization: How the exported model was quantized, or `None`.
 
     Returns:
         `images`, `largest_difference`, `rms_difference`, `top1_agreement` and
@@ -73,7 +72,7 @@ def compare(
     error = received - expected
     largest = float(np.abs(error).max() / (np.abs(expected).max() or 1.0))
     mean_square = float(np.sqrt(np.mean(error**2) / (np.mean(expected**2) or 1.0)))
-    limit = QUANTIZATIONS[quantization].largest_error if quantization else LARGEST
+    limit = quantization.largest_error if quantization else LARGEST
     # Not `>`: a NaN must not pass.
     if not (mean_square if quantization else largest) <= limit:
         raise VerificationError(

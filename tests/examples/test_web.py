@@ -14,7 +14,7 @@ from PIL import Image
 
 from se_keras import create_model, export, fold
 from se_keras.data import read_image
-from se_keras.export.attachment import attach
+from se_keras.export.formats import FORMATS
 from se_keras.export.metadata import Metadata
 from se_keras.export.network import with_preprocessing
 from se_keras.models import Preprocessing
@@ -237,7 +237,9 @@ def quantized(network, folder, output=tf.float32):
     converter.inference_output_type = output
     path = folder / "int8.tflite"
     path.write_bytes(converter.convert())
-    attach(Metadata(network.names, network.preprocessing, normalizes=True), path)
+    FORMATS["tflite"].attachment.write(
+        Metadata(network.names, network.preprocessing, normalizes=True), path
+    )
     return path
 
 

@@ -1,11 +1,12 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
 from se_keras import create_model, export
 from se_keras.errors import UsageError
-from se_keras.export import runtime, verification
-from se_keras.export.attachment import read
+from se_keras.export import FORMATS, verification
 from se_keras.export.network import as_float32, inference_form
 from se_keras.export.verification import VerificationError
 from se_keras.layers import SqueezeExcite
@@ -43,8 +44,8 @@ def write_tflite(model, directory, **settings):
 
 
 WRITERS = {
-    write_saved_model: ("model", "run_saved_model"),
-    write_tflite: ("model.tflite", "run_tflite"),
+    write_saved_model: ("model", "saved_model"),
+    write_tflite: ("model.tflite", "tflite"),
 }
 
 
@@ -54,8 +55,33 @@ def write(request):
 
 
 def run(write, directory, inputs):
-    file, runner = WRITERS[write]
-    return getattr(runtime, runner)(directory / file)(inputs)
+    file, name = WRITERS[write]
+    return FORMATS[name].open(directory / file)(inputs)
+
+
+def read(write, directory):
+    file, name = WRITERS[write]
+    return FORMATS[name].attachment.read(directory / file)
+
+
+def replace_opener(monkeypatch, name, change):
+    """Opens the files of a format with what `change` makes of their opener."""
+    form = FORMATS[name]
+    changed = dataclasses.replace(form, opener=change(form.opener))
+    monkeypatch.setitem(FORMATS, name, changed)
+
+
+def change_scores(monkeypatch, name, change):
+    """Changes the scores of what is exported in a format."""
+
+    def changed(opener):
+        def open_changed(path):
+            run = opener(path)
+            return lambda inputs: change(run(inputs))
+
+        return open_changed
+
+    replace_opener(monkeypatch, name, changed)
 
 
 def test_plain_keras_model(write, tmp_path):
@@ -64,7 +90,7 @@ def test_plain_keras_model(write, tmp_path):
     expected = model.predict(images(), verbose=0)
     np.testing.assert_allclose(run(write, tmp_path, images()), expected, atol=1e-6)
     assert report["images"] == 5
-    metadata = read(tmp_path / WRITERS[write][0])
+    metadata = read(write, tmp_path)
     assert (metadata.class_names, metadata.preprocessing) == (None, None)
     assert not metadata.normalizes
     assert [path.name for path in tmp_path.iterdir()] == [WRITERS[write][0]]
@@ -235,8 +261,7 @@ def test_a_submodel_that_cannot_be_copied(write, tmp_path):
 def test_names_and_size_of_numpy_and_a_generator(write, tmp_path):
     names = (name for name in np.array(NAMES))
     write(network(None, None, 3), tmp_path, class_names=names, input_size=np.int64(6))
-    file, _ = WRITERS[write]
-    assert read(tmp_path / file).class_names == NAMES
+    assert read(write, tmp_path).class_names == NAMES
 
 
 def test_noise_of_pixels_for_a_model_that_normalizes(write, tmp_path, monkeypatch):
@@ -359,20 +384,14 @@ def test_existing_files_are_kept_or_replaced(write, tmp_path):
     ids=["other", "nan"],
 )
 def test_what_differs_gets_no_name(damage, there, write, tmp_path, monkeypatch):
-    file, runner = WRITERS[write]
-    original = getattr(runtime, runner)
-
-    def damaged(path):
-        run = original(path)
-        return lambda inputs: damage(run(inputs))
-
+    file, name = WRITERS[write]
     mine = tmp_path / file
     if there and write is write_saved_model:
         mine.mkdir()
         mine /= "mine"
     if there:
         mine.write_text(there)
-    monkeypatch.setattr(runtime, runner, damaged)
+    change_scores(monkeypatch, name, damage)
     with pytest.raises(
         VerificationError, match=r"difference from the Keras model .* 5 images"
     ):
@@ -389,21 +408,17 @@ def test_a_file_that_its_runtime_refuses(late, tmp_path, monkeypatch):
     def refuse(_):
         raise RefusalError("no such operation")
 
-    monkeypatch.setattr(runtime, "run_tflite", (lambda _: refuse) if late else refuse)
+    opener = (lambda _: refuse) if late else refuse
+    replace_opener(monkeypatch, "tflite", lambda _: opener)
     with pytest.raises(VerificationError, match=r"does not run: no such operation"):
         export.tflite(network(), tmp_path / "model.tflite")
     assert not list(tmp_path.iterdir())
 
 
 def test_many_images_are_verified_in_parts(write, tmp_path, monkeypatch):
-    _, runner = WRITERS[write]
-    original, sizes = getattr(runtime, runner), []
-
-    def spying(path):
-        run = original(path)
-        return lambda inputs: sizes.append(len(inputs)) or run(inputs)
-
-    monkeypatch.setattr(runtime, runner, spying)
+    sizes = []
+    _, name = WRITERS[write]
+    change_scores(monkeypatch, name, lambda scores: sizes.append(len(scores)) or scores)
     assert write(network(), tmp_path, images=images(70))["images"] == 70
     assert sizes[:3] == [32, 32, 6]
 
@@ -419,7 +434,7 @@ def gray():
 def test_a_preprocessing_of_other_channels_is_not_stored(write, tmp_path):
     """The model has it from a network of color images inside of it."""
     write(gray(), tmp_path)
-    assert read(tmp_path / WRITERS[write][0]).preprocessing is None
+    assert read(write, tmp_path).preprocessing is None
     for settings in ({"preprocessing": PREPROCESSING}, {"include_preprocessing": True}):
         with pytest.raises(UsageError, match=r"preprocessing.*Received"):
             write(gray(), tmp_path, overwrite=True, **settings)
@@ -484,13 +499,8 @@ def test_channels_first(write, tmp_path):
 
 
 def test_a_small_difference_is_reported(tmp_path, monkeypatch):
-    original = runtime.run_saved_model
-
-    def damaged(path):
-        run = original(path)
-        return lambda inputs: run(inputs) + 2e-5 * (np.arange(3) == 1)
-
-    monkeypatch.setattr(runtime, "run_saved_model", damaged)
+    damage = 2e-5 * (np.arange(3) == 1)
+    change_scores(monkeypatch, "saved_model", lambda scores: scores + damage)
     model = network()
     report = write_saved_model(model, tmp_path, images=images())
     largest = model.predict(images(), verbose=0).max()
@@ -541,13 +551,7 @@ def test_nothing_of_another_kind_is_replaced(there_is, tmp_path):
 
 def test_small_scores_that_differ(tmp_path, monkeypatch):
     """Squares of numbers below 1e-23 are 0 in float32."""
-    original = runtime.run_tflite
-
-    def damaged(path):
-        run = original(path)
-        return lambda inputs: 0.3 * run(inputs)
-
-    monkeypatch.setattr(runtime, "run_tflite", damaged)
+    change_scores(monkeypatch, "tflite", lambda scores: 0.3 * scores)
     model = keras.Sequential(
         [
             keras.Input((6, 5, 3)),

@@ -9,9 +9,9 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from se_keras import SqueezeExcite, create_model, export
 from se_keras.errors import UsageError
-from se_keras.export import runtime
-from se_keras.export.attachment import read
+from se_keras.export import FORMATS
 
+TFLITE = FORMATS["tflite"]
 SHAPE = (12, 10, 3)
 
 
@@ -66,7 +66,7 @@ def test_floating_point_forms(quantization, fraction, tolerance, tmp_path):
     assert report["bytes"] / 1e3 < fraction * kilobytes + 60
     assert report["bytes"] / 1e3 > 0.6 * fraction * kilobytes
     expected = model.predict(images, verbose=0)
-    difference = np.abs(runtime.run_tflite(path)(images) - expected).max()
+    difference = np.abs(TFLITE.open(path)(images) - expected).max()
     assert difference < tolerance
     assert report["outside_xnnpack"] == 0
 
@@ -96,7 +96,7 @@ def test_int8_of_a_trained_network(digits_run, digits_test, tmp_path):
     agreement = np.mean(np.argmax(scores, -1) == expected.argmax(-1))
     assert agreement > 0.98
     # XNNPACK rounds otherwise than the plain kernels.
-    ours = runtime.run_tflite(path)(digits_test.pixels)
+    ours = TFLITE.open(path)(digits_test.pixels)
     np.testing.assert_allclose(ours, scores, atol=0.06)
 
     floats = [
@@ -111,7 +111,7 @@ def test_int8_of_a_trained_network(digits_run, digits_test, tmp_path):
         if tensor["dtype"] == np.int8 and len(tensor["shape"]) == 4:
             scales = tensor["quantization_parameters"]["scales"]
             assert len(scales) in (0, tensor["shape"][0])
-    assert read(path).class_names == tuple("0123456789")
+    assert TFLITE.attachment.read(path).class_names == tuple("0123456789")
 
 
 @pytest.mark.parametrize("gate_bias", [1.0, -100.0], ids=["open", "dead"])
@@ -122,7 +122,7 @@ def test_int8_of_a_gate(gate_bias, tmp_path):
     report = export.tflite(model, path, quantization="int8", calibration=images)
     expected = model.predict(images, verbose=0)
     assert np.ptp(expected, axis=0).max() > 0.1
-    np.testing.assert_allclose(runtime.run_tflite(path)(images), expected, atol=0.02)
+    np.testing.assert_allclose(TFLITE.open(path)(images), expected, atol=0.02)
     assert report["rms_difference"] < 0.02
 
 
@@ -179,7 +179,7 @@ def test_calibration_in_batches_with_labels(batch, tmp_path):
     keras.utils.set_random_seed(0)
     export.tflite(network(), parts, quantization="int8", calibration=iter(batches))
     np.testing.assert_array_equal(
-        runtime.run_tflite(whole)(pixels()), runtime.run_tflite(parts)(pixels())
+        TFLITE.open(whole)(pixels()), TFLITE.open(parts)(pixels())
     )
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from se_keras import create_model, export, fold
 from se_keras.data import read_image
 from se_keras.errors import UsageError
-from se_keras.export import runtime, writers
+from se_keras.export.formats import FORMATS, saved_model
 from se_keras.layers import SqueezeExcite
 from se_keras.models import Preprocessing
 from tests.helpers import relative_error
@@ -84,8 +84,8 @@ def test_without_preprocessing_there_is_no_such_signature(model, tmp_path):
 @pytest.mark.parametrize(
     ("write", "file", "run"),
     [
-        (export.saved_model, "model", runtime.run_saved_model),
-        (export.tflite, "model.tflite", runtime.run_tflite),
+        (export.saved_model, "model", FORMATS["saved_model"].open),
+        (export.tflite, "model.tflite", FORMATS["tflite"].open),
     ],
 )
 @pytest.mark.parametrize("size", [24, pytest.param((32, 28), marks=pytest.mark.slow)])
@@ -131,7 +131,7 @@ def test_frozen_weights_are_nodes_of_the_function(frozen, model, tmp_path):
 
 
 def test_large_networks_are_not_frozen(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(writers, "FROZEN_BYTES", 100_000)
+    monkeypatch.setattr(saved_model, "FROZEN_BYTES", 100_000)
     export.saved_model(model, tmp_path / "model")
     loaded = tf.saved_model.load(str(tmp_path / "model"))
     (serve,) = loaded.serve.concrete_functions

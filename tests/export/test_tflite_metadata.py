@@ -11,13 +11,13 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
 from se_keras import export
-from se_keras.export import runtime
-from se_keras.export.attachment import read
+from se_keras.export import FORMATS
 from se_keras.export.metadata import Metadata
 from se_keras.export.tflite_metadata import write_tflite_metadata
 from se_keras.layers import SqueezeExcite
 from se_keras.models import Preprocessing
 
+TFLITE = FORMATS["tflite"]
 NAMES = ("chat", "chien", "éléphant")
 
 
@@ -163,7 +163,7 @@ def test_metadata(channels, expected, included, color_space, normalization, tmp_
         # MediaPipe reads archives that are not compressed.
         assert {info.compress_type for info in archive.infolist()} == {0}
         assert archive.read("labels.txt").decode() == "chat\nchien\néléphant\n"
-    assert read(path) == Metadata(NAMES, expected, included)
+    assert TFLITE.attachment.read(path) == Metadata(NAMES, expected, included)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_blank_names_do_not_move_the_others(tmp_path):
     with zipfile.ZipFile(path) as archive:
         labels = archive.read("labels.txt").decode()
     assert labels == "class 0\na\nclass 2\n"
-    assert read(path).class_names == names
+    assert TFLITE.attachment.read(path).class_names == names
 
 
 def convert(path, **settings):
@@ -243,7 +243,7 @@ def test_the_model_stays_as_it_is(tmp_path):
     ) == flatbuffer_utils.convert_object_to_bytearray(before)
 
     np.testing.assert_array_equal(
-        runtime.run_tflite(path)(images()), runtime.run_tflite(converted)(images())
+        TFLITE.open(path)(images()), TFLITE.open(converted)(images())
     )
 
 

@@ -287,9 +287,12 @@ class Classification(Task):
             f"{exported['images']} images ({name})"
             for name, exported in report["exports"].items()
         ]
-        has_tflite = "tflite" in report["exports"]
-        name = FORMATS["tflite"].file_name() if has_tflite else "model.keras"
-        model = directory / name
+        files = [
+            exported["path"]
+            for name, exported in report["exports"].items()
+            if FORMATS[name].suffix
+        ]
+        model = next(iter(files), directory / "model.keras")
         return [
             f"{report['evaluation_split']} accuracy: {report['accuracy']:.2%} of "
             f"{report['examples']} images ({report['seconds']:.0f} s in all)",

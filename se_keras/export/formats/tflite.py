@@ -1,46 +1,66 @@
-"""Running exported models.
+"""TFLite, the format of phones, microcontrollers and browsers."""
 
-TensorFlow and the other runtimes are imported by the function that needs them.
-"""
-
-import importlib
 import os
 import pathlib
 import warnings
-from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from se_keras.backend import require_tensorflow
 from se_keras.errors import UsageError
+from se_keras.export.attachment import AfterFile
+from se_keras.export.formats.format import Format, Run, one_by_one
+from se_keras.export.metadata import Metadata
+from se_keras.export.quantization import QUANTIZATIONS
 
-OPENVINO_FILE = "model.xml"
+if TYPE_CHECKING:
+    import keras
+
 # How an interpreter names the operation that represents a part of the graph.
 DELEGATE = "DELEGATE"
 
 
-def require(*packages: str) -> None:
-    """Raises a `UsageError` if a package of the extra `export` is missing."""
-    for package in packages:
-        try:
-            importlib.import_module(package)
-        except ImportError as error:
-            raise UsageError(
-                f"Expected the package {package}: pip install 'se-keras[export]'. "
-                f"Received: {error}"
-            ) from error
+def write(
+    network: "keras.Model",
+    path: pathlib.Path,
+    metadata: Metadata,
+    quantization: str | None = None,
+    calibration: np.ndarray | None = None,
+    dynamic_batch: bool = False,
+) -> None:
+    """Writes a TFLite file of built-in operations."""
+    from se_keras.export import quantize
+
+    convert = quantize.converter(network, None if dynamic_batch else 1)
+    if calibration is None:
+        convert(path, QUANTIZATIONS[quantization] if quantization else None)
+    else:
+        content = quantize.calibrate(convert, calibration, pixels=metadata.normalizes)
+        path.write_bytes(quantize.to_int8(content))
 
 
-def run_saved_model(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns a callable of a batch of images that runs a SavedModel."""
-    require_tensorflow("SavedModel")
-    import tensorflow as tf
+def check(
+    quantization: str | None = None, calibration: Any = None, **others: Any
+) -> None:
+    """Raises a `UsageError` if a quantization is unknown, or calibration is missing."""
+    choices = (None, *QUANTIZATIONS)
+    if quantization not in choices:
+        raise UsageError(
+            f"Expected a quantization in {choices}. "
+            f"Received: quantization={quantization!r}"
+        )
+    calibrated = [name for name, row in QUANTIZATIONS.items() if row.needs_calibration]
+    if (quantization in calibrated) != (calibration is not None):
+        raise UsageError(
+            "Expected calibration images with quantization="
+            f"{' or '.join(map(repr, calibrated))}, and only then. "
+            f"Received: quantization={quantization!r}, "
+            f"calibration={'None' if calibration is None else 'images'}"
+        )
 
-    loaded = tf.saved_model.load(str(path))
-    return lambda images: loaded.serve(tf.constant(images, tf.float32)).numpy()
 
-
-def run_tflite(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
+def run(path: pathlib.Path) -> Run:
     """Returns a callable of a batch of images that runs a TFLite file.
 
     Images are given as the float model takes them, also to a file of integers.
@@ -61,10 +81,10 @@ def run_tflite(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
         interpreter.invoke()
         return interpreter.get_tensor(target["index"])
 
-    return run if source["shape_signature"][0] == -1 else _one_by_one(run)
+    return run if source["shape_signature"][0] == -1 else one_by_one(run)
 
 
-def describe_tflite(path: pathlib.Path) -> dict[str, int]:
+def describe(path: pathlib.Path) -> dict[str, int]:
     """Returns how many operations a TFLite file has, and how many XNNPACK leaves out.
 
     Returns:
@@ -115,35 +135,14 @@ def _to_tensor(images, detail):
     return np.clip(steps, limits.min, limits.max).astype(detail["dtype"])
 
 
-def run_onnx(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns a callable of a batch of images that runs an ONNX file."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path))
-    (source,) = session.get_inputs()
-
-    def run(images):
-        return session.run(None, {source.name: np.asarray(images, "float32")})[0]
-
-    return _one_by_one(run) if source.shape[0] == 1 else run
-
-
-def _one_by_one(run):
-    """Returns a callable of a batch for a model of one image."""
-    return lambda images: np.concatenate([run(image[None]) for image in images])
-
-
-def run_openvino(path: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns a callable of a batch of images that runs an OpenVINO directory."""
-    import openvino
-
-    # Else it computes in bfloat16 on processors that have it.
-    settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    core = openvino.Core()
-    compiled = core.compile_model(str(path / OPENVINO_FILE), "CPU", settings)
-
-    def run(images):
-        return compiled(np.asarray(images, "float32"))[0]
-
-    is_fixed = compiled.input(0).partial_shape[0].is_static
-    return _one_by_one(run) if is_fixed else run
+TFLITE = Format(
+    "tflite",
+    "Android, iOS, microcontrollers and browsers",
+    writer=write,
+    opener=run,
+    attachment=AfterFile(),
+    describer=describe,
+    checker=check,
+    suffix=".tflite",
+    any_size=False,
+)
