@@ -7,14 +7,13 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np
 from absl import flags
 
 from se_keras import export
 from se_keras.cli.absl_main import define_import_flag, import_modules, run_main
 from se_keras.cli.exit import exit_on_usage_error
-from se_keras.data import read_image
 from se_keras.errors import UsageError
+from se_keras.evaluation import predict
 
 IMPORT = define_import_flag()
 MODEL = flags.DEFINE_string(
@@ -32,13 +31,14 @@ def main(argv):
         if not MODEL.value or len(argv) < 2:
             raise UsageError("Expected --model=MODEL and at least one image file")
         import_modules(IMPORT.value)
-        classifier = export.load_classifier(MODEL.value)
-        images = [read_image(path, classifier.preprocessing) for path in argv[1:]]
-        scores = classifier.predict(np.stack(images))
-    for path, row in zip(argv[1:], scores, strict=True):
-        print(path)
-        for index in np.argsort(-row)[: TOP.value]:
-            print(f"  {classifier.name_of(index):<20} {row[index]:7.2%}")
+        predictions = [*predict(MODEL.value, argv[1:], top=TOP.value)]
+        errors = [each.error for each in predictions if each.error]
+        if errors:
+            raise UsageError(errors[0])
+    for prediction in predictions:
+        print(prediction.path)
+        for name, score in zip(prediction.class_names, prediction.scores, strict=True):
+            print(f"  {name:<20} {score:7.2%}")
 
 
 if __name__ == "__main__":

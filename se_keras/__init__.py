@@ -7,6 +7,7 @@ from se_keras.registration import register as _register
 if TYPE_CHECKING:
     from se_keras import analysis, graph, layers, models, weights
     from se_keras import data as data
+    from se_keras import evaluation as evaluation
     from se_keras import export as export
     from se_keras import training as training
     from se_keras.graph import add_squeeze_excite, fold, remove_squeeze_excite
@@ -38,6 +39,7 @@ if not TYPE_CHECKING:
     _PACKAGES = [
         "analysis",
         "data",
+        "evaluation",
         "export",
         "graph",
         "layers",

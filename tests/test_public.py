@@ -15,6 +15,7 @@ from tests.helpers import ROOT
 PACKAGES = (
     "analysis",
     "data",
+    "evaluation",
     "export",
     "graph",
     "layers",

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 
-from se_keras.cli import data, export, info, summary
+from se_keras.cli import data, evaluate, export, info, predict, summary
 from se_keras.cli import list as list_command
 from se_keras.cli.command import CommandParser
 from se_keras.cli.exit import exit_on_usage_error
@@ -20,6 +20,8 @@ COMMANDS = {
     "list": list_command.COMMAND,
     "info": info.COMMAND,
     "data": data.COMMAND,
+    "evaluate": evaluate.COMMAND,
+    "predict": predict.COMMAND,
     "export": export.COMMAND,
 }
 

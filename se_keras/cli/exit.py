@@ -17,6 +17,7 @@ EXIT_CODES = {
     StorageError: 74,  # EX_IOERR
     InterruptionError: 75,  # EX_TEMPFAIL
 }
+BAD_FILES = 65  # EX_DATAERR: some of many files could not be used
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports Ctrl-C
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from se_keras.errors import UsageError
 from se_keras.export.formats import FORMATS, format_of
 from se_keras.export.metadata import Metadata
+from se_keras.export.network import inference_form
 from se_keras.models.preprocessing import Preprocessing
 from se_keras.models.signature import images_of
 
@@ -83,6 +84,27 @@ def load_classifier(path: str | pathlib.Path) -> Classifier:
             f"Expected a complete model file. Received: {str(path)!r}, which cannot be "
             f"read: {error}"
         ) from error
+    return _classifier(run, metadata)
+
+
+def as_classifier(model: "str | pathlib.Path | keras.Model | Classifier") -> Classifier:
+    """Returns a classifier of whatever a user has.
+
+    Args:
+        model: A path, as `load_classifier` takes it; a model of Keras that has a
+            `preprocessing`; or a `Classifier`, which is returned.
+
+    Raises:
+        UsageError: As `load_classifier`.
+    """
+    if isinstance(model, Classifier):
+        return model
+    if isinstance(model, keras.Model):
+        return _classifier(*_open_model(model, model.name))
+    return load_classifier(model)
+
+
+def _classifier(run, metadata):
     preprocessing = metadata.preprocessing
     if metadata.normalizes:
         return Classifier(run, preprocessing, metadata.class_names)
@@ -104,12 +126,16 @@ def _open_export(form, path):
 
 def _open_keras(path):
     """Returns a callable that runs a model of Keras, and its metadata."""
-    model = keras.models.load_model(path, compile=False)
+    return _open_model(keras.models.load_model(path, compile=False), path)
+
+
+def _open_model(model, name):
     images = images_of(model)
     metadata = Metadata(
         getattr(model, "class_names", None), images.preprocessing, images.normalizes
     )
-    return lambda images: model.predict(images, verbose=0), _checked(metadata, path)
+    # The inference form is faster.
+    return inference_form(model).predict_on_batch, _checked(metadata, name)
 
 
 def _checked(metadata, path):

@@ -18,7 +18,8 @@ from se_keras.data import (
     training_batches,
 )
 from se_keras.data.embedded import NAME as EMBEDDED
-from se_keras.errors import as_usage_errors
+from se_keras.errors import UsageError, as_usage_errors
+from se_keras.evaluation import evaluate
 from se_keras.export.formats import FORMATS
 from se_keras.models import Preprocessing, create_model
 from se_keras.models.registry import lookup
@@ -267,7 +268,7 @@ class Classification(Task):
     def write_results(
         self, directory: pathlib.Path, metrics: pathlib.Path, report: Mapping
     ) -> None:
-        """Plots loss, accuracy and learning rate over the epochs."""
+        """Plots the epochs, and evaluates the model that was written."""
         try:
             plot_curves(
                 metrics,
@@ -277,6 +278,23 @@ class Classification(Task):
         except (ImportError, FileNotFoundError) as error:
             # A run does not fail at its end because of a plot.
             print(f"No curves.png: {error}.")
+        self._evaluate(directory)
+
+    def _evaluate(self, directory):
+        """Writes `evaluation/`: what `se-keras evaluate` makes of `model.keras`."""
+        try:
+            evaluate(
+                directory / "model.keras",
+                self.source,
+                split=self.evaluation_split,
+                batch_size=self.recipe.batch_size,
+                on_bad_image=self.recipe.runtime.on_bad_image,
+                output=directory / "evaluation",
+                overwrite=True,
+                verbose=False,
+            )
+        except UsageError as error:
+            print(f"No evaluation/: {error}.")
 
     def summary(self, directory: pathlib.Path, report: Mapping) -> list[str]:
         """Returns the lines that a run prints at its end."""
@@ -298,6 +316,7 @@ class Classification(Task):
             f"{report['examples']} images ({report['seconds']:.0f} s in all)",
             f"  {directory / 'model.keras'}",
             *exports,
-            f"  {directory / 'report.json'}, metrics.csv, curves.png, tensorboard/",
+            f"  {directory / 'report.json'}, metrics.csv, curves.png, evaluation/, "
+            "tensorboard/",
             f"Next: python examples/classify_image.py --model={model} IMAGE...",
         ]
