@@ -12,16 +12,14 @@ def run(dataset, data_dir, recipe, output, on_bad_image, **settings):
     recipe = training.make_recipe(
         recipe, dataset=dataset, data_dir=data_dir, **settings
     )
-    source = open_source(recipe.dataset, recipe.runtime.data_dir)
+    source = open_source(recipe.dataset, recipe.runtime.data_dir, recipe.splits)
     size = recipe.image_size
     preprocessing = lookup(recipe.model).preprocessing.with_input(
         size, size, source.image_shape[2]
     )
     examples = source.num_examples(source.train_split)
-    print(
-        f"{source.name}: {examples} training images of {len(source.class_names)} "
-        f"classes, {source.num_examples(source.evaluation_split)} for evaluation"
-    )
+    print(f"{source.name}: {len(source.class_names)} classes")
+    print(*source.summary(), sep="\n")
     images = (source, preprocessing, recipe.augmentation)
     options = {"seed": recipe.seed, "on_bad_image": on_bad_image}
     count = preview.write_contact_sheet(output, *images, **options)
@@ -39,11 +37,15 @@ def run(dataset, data_dir, recipe, output, on_bad_image, **settings):
 def arguments():
     """Returns the arguments of the subcommand, see `Command`."""
     from se_keras.data.settings import POLICIES
+    from se_keras.data.splits import Splits
     from se_keras.training.recipes import RECIPES
+    from se_keras.training.settings import fields_of
 
+    splits = {f"--{f.name}": {"help": f.help} for f in fields_of(Splits).values()}
     return {
         "--dataset": {"help": "data set of TFDS, digits, or folder:PATH"},
         "--data_dir": {"help": "directory of the TFDS data sets"},
+        **splits,
         "--recipe": {
             "help": f"recipe with the augmentation: {', '.join(RECIPES)}; by default "
             "that of the data set"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from se_keras.data.pipeline import training_batches as training_batches
     from se_keras.data.settings import Augmentation as Augmentation
     from se_keras.data.sources import open_source as open_source
+    from se_keras.data.splits import Splits as Splits
 else:
     from se_keras import lazy as _lazy
     from se_keras.backend import require_tensorflow as _require_tensorflow
@@ -38,6 +39,7 @@ else:
                 ),
                 "settings": ("Augmentation",),
                 "sources": ("open_source",),
+                "splits": ("Splits",),
             },
         ),
         lambda: _require_tensorflow("se_keras.data"),

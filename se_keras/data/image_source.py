@@ -1,14 +1,16 @@
 """The interface of data sets of images."""
 
 import abc
+import dataclasses
+import types
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-# The first of these that a data set has is its evaluation split: if there is a labeled
-# validation split, as in ImageNet and Places365, the test split has no labels.
-EVALUATION_SPLITS = ("validation", "test")
+from se_keras.data.fingerprint import LEFT_OUT, Fingerprint
+from se_keras.data.layout import count_suffixes
 
 
 class ImageSource(abc.ABC):
@@ -23,6 +25,10 @@ class ImageSource(abc.ABC):
             `None` if they vary.
         train_split: Name of the training split.
         evaluation_split: Name of the evaluation split.
+        test_split: Name of the split that a run evaluates once, at its end; `None` if
+            there is none.
+        left_out: Paths of files that are not used.
+        places: By split, where its images come from, for messages.
     """
 
     name: str
@@ -30,6 +36,15 @@ class ImageSource(abc.ABC):
     image_shape: tuple[int | None, int | None, int]
     train_split: str
     evaluation_split: str
+    test_split: str | None = None
+    left_out: tuple[str, ...] = ()
+    places: Mapping[str, str] = types.MappingProxyType({})
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits that a run uses."""
+        test = () if self.test_split is None else (self.test_split,)
+        return (self.train_split, self.evaluation_split, *test)
 
     @abc.abstractmethod
     def num_examples(self, split: str) -> int:
@@ -88,6 +103,31 @@ class ImageSource(abc.ABC):
         """
         return _LimitedSource(self, count)
 
+    def summary(self) -> list[str]:
+        """Returns lines about the splits and the files that are left out."""
+        counts = []
+        for split in self.splits:
+            place = self.places.get(split, split)
+            counts.append(
+                f"{split} {self.num_examples(split)}"
+                + (f" ({place})" if place != split else "")
+            )
+        lines = [f"Images: {', '.join(counts)}."]
+        if self.left_out:
+            lines.append(
+                f"Left out {len(self.left_out)} files: "
+                f"{count_suffixes(self.left_out)} (a run lists them in {LEFT_OUT})."
+            )
+        return lines
+
+    def fingerprint(self) -> Fingerprint:
+        """Returns what a run that continues compares."""
+        return Fingerprint(
+            class_names=tuple(self.class_names),
+            images={split: self.num_examples(split) for split in self.splits},
+            left_out=self.left_out,
+        )
+
 
 class _LimitedSource(ImageSource):
     """The first records of each split of a source, whose attributes it has."""
@@ -95,6 +135,9 @@ class _LimitedSource(ImageSource):
     def __init__(self, source: ImageSource, count: int):
         self._source = source
         self._count = count
+        self.test_split = source.test_split
+        self.left_out = source.left_out
+        self.places = source.places
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
@@ -112,3 +155,8 @@ class _LimitedSource(ImageSource):
         if shuffle_seed is None:
             return records
         return records.shuffle(self._count, shuffle_seed, False)
+
+    def fingerprint(self) -> Fingerprint:
+        """Returns what identifies the whole source, and the numbers of images here."""
+        own = super().fingerprint()
+        return dataclasses.replace(self._source.fingerprint(), images=own.images)

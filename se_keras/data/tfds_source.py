@@ -3,15 +3,69 @@
 import contextlib
 import dataclasses
 import difflib
+import functools
 import pathlib
+from itertools import pairwise
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from se_keras.data import embedded
+from se_keras.data.fingerprint import Fingerprint
 from se_keras.data.folder import FOLDER
-from se_keras.data.image_source import EVALUATION_SPLITS, ImageSource
+from se_keras.data.image_source import ImageSource
+from se_keras.data.splits import (
+    FIELDS,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Splits,
+    draw_evaluation,
+    flags,
+    listed,
+    split_called,
+)
 from se_keras.errors import RunError, UsageError
+
+BATCH = 10_000  # records whose labels are read at once
+
+
+class Drawn:
+    """A split of TFDS of which some records are drawn for the evaluation.
+
+    A record is recognized by its name, whatever the order in which files are read.
+
+    Args:
+        split: The split of TFDS.
+        names: Names of all its records.
+        drawn: Names of the records for the evaluation.
+
+    Attributes:
+        split: The split of TFDS.
+        images: Number of records for training and for evaluation, by split.
+    """
+
+    def __init__(self, split: str, names: list[str], drawn: set[str]):
+        self.split = split
+        self.images = {TRAIN: len(names) - len(drawn), VALIDATION: len(drawn)}
+        # No table of TensorFlow: a tf.data service could not initialize it.
+        self._drawn = np.sort(_name_hash(sorted(drawn)))
+
+    def of(self, dataset: tf.data.Dataset, split: str) -> tf.data.Dataset:
+        """Returns the triples of `named_records` that belong to a split."""
+
+        def belongs(encoded, label, name):
+            value = _name_hash(name)
+            place = tf.searchsorted(self._drawn, [value])[0]
+            found = tf.gather(self._drawn, tf.minimum(place, len(self._drawn) - 1))
+            return (found == value) == (split == VALIDATION)
+
+        return dataset.filter(belongs)
+
+
+def _name_hash(names):
+    return tf.strings.to_hash_bucket_fast(names, 2**63 - 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +76,10 @@ class TfdsSource(ImageSource):
         builder: The `tfds.core.DatasetBuilder`.
         image_key: Name of the image feature.
         label_key: Name of the label feature.
-        train_split: Name of the training split.
+        train_split: Name of the training split: one of TFDS, unless it is drawn.
         evaluation_split: Name of the evaluation split.
+        test_split: Name of the test split, if there is one in addition.
+        drawn: How the training and the evaluation split are drawn, if they are.
     """
 
     builder: tfds.core.DatasetBuilder
@@ -31,6 +87,8 @@ class TfdsSource(ImageSource):
     label_key: str
     train_split: str
     evaluation_split: str
+    test_split: str | None = None
+    drawn: Drawn | None = None
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -51,7 +109,28 @@ class TfdsSource(ImageSource):
 
     def num_examples(self, split: str) -> int:
         """Returns the number of images of a split."""
+        if self.drawn and split in self.drawn.images:
+            return self.drawn.images[split]
         return self.builder.info.splits[split].num_examples
+
+    @property
+    def places(self) -> dict[str, str]:  # type: ignore[override]
+        """Where the drawn split comes from."""
+        return {VALIDATION: f"drawn from {self.drawn.split}"} if self.drawn else {}
+
+    def fingerprint(self) -> Fingerprint:
+        """Returns the version, classes and numbers: a version does not change."""
+        info = self.builder.info
+        return dataclasses.replace(
+            super().fingerprint(),
+            facts={
+                "data set": info.full_name,
+                "stored": {
+                    split: [stored.num_examples, stored.num_bytes]
+                    for split, stored in sorted(info.splits.items())
+                },
+            },
+        )
 
     def named_records(
         self, split: str, shuffle_seed: int | None = None
@@ -61,6 +140,55 @@ class TfdsSource(ImageSource):
         Files are read in parallel, in blocks. A name consists of the name of a file
         and the number of the record in it, as in TFDS.
         """
+        if self.drawn and split in self.drawn.images:
+            return self.drawn.of(self._records(self.drawn.split, shuffle_seed), split)
+        return self._records(split, shuffle_seed)
+
+    def labels(self, split: str) -> np.ndarray:
+        """Returns the labels of a split in its stored order, `(images,)`, int64."""
+        if self.drawn and split in self.drawn.images:
+            records = self.drawn.of(self._labels(self.drawn.split), split)
+        else:
+            records = self._labels(split)
+        batches = records.batch(BATCH).as_numpy_iterator()
+        return np.concatenate([labels for _, labels, _ in batches])
+
+    def names_by_class(self, split: str) -> dict[str, list[str]]:
+        """Returns the names of the records of each class of a split of TFDS.
+
+        Args:
+            split: The split.
+        """
+        found: dict[str, list[str]] = {name: [] for name in self.class_names}
+        for _, labels, names in self._labels(split).batch(BATCH).as_numpy_iterator():
+            for label, name in zip(labels.tolist(), names.tolist(), strict=True):
+                # A label that is not a class is a bad image, in training.
+                found[self.class_names[max(0, label)]].append(name.decode())
+        return {name: names for name, names in found.items() if names}
+
+    def _labels(self, split):
+        """Returns records without the images, which are read and not decoded."""
+        dataset = self._read(split, {self.label_key: True}, {})
+        return dataset.map(
+            lambda example: ("", example[self.label_key], _name_of(example, split))
+        )
+
+    def _records(self, split, shuffle_seed=None):
+        dataset = self._read(
+            split,
+            {self.image_key: True, self.label_key: True},
+            {self.image_key: tfds.decode.SkipDecoding()},
+            shuffle_seed,
+        )
+        return dataset.map(
+            lambda example: (
+                example[self.image_key],
+                example[self.label_key],
+                _name_of(example, split),
+            )
+        )
+
+    def _read(self, split, features, decoders, shuffle_seed=None):
         read_config = tfds.ReadConfig(
             shuffle_seed=shuffle_seed,
             try_autocache=False,
@@ -73,22 +201,16 @@ class TfdsSource(ImageSource):
         )
         read_config.options.deterministic = True
         with _quiet_tensorflow():
-            dataset = self.builder.as_dataset(
+            return self.builder.as_dataset(
                 split=split,
                 shuffle_files=shuffle_seed is not None,
                 read_config=read_config,
-                decoders=tfds.decode.PartialDecoding(
-                    {self.image_key: True, self.label_key: True},
-                    decoders={self.image_key: tfds.decode.SkipDecoding()},
-                ),
+                decoders=tfds.decode.PartialDecoding(features, decoders=decoders),
             )
-        return dataset.map(
-            lambda example: (
-                example[self.image_key],
-                example[self.label_key],
-                example.get("tfds_id", f"a record of {split}"),
-            )
-        )
+
+
+def _name_of(example, split):
+    return example.get("tfds_id", f"a record of {split}")
 
 
 @contextlib.contextmanager
@@ -103,22 +225,39 @@ def _quiet_tensorflow():
         logger.setLevel(level)
 
 
-def open_tfds(name: str, data_dir: str | pathlib.Path | None) -> TfdsSource:
+def open_tfds(
+    name: str, data_dir: str | pathlib.Path | None, splits: Splits | None = None
+) -> TfdsSource:
     """Opens a data set of TFDS, and prepares it first if necessary and possible.
 
     Args:
         name: Name of the data set, optionally with a config and a version.
         data_dir: Directory of TFDS data sets. Defaults to that of TFDS.
+        splits: Where the training, evaluation and test images come from. Defaults to
+            `Splits()`.
 
     Raises:
         UsageError: As `open_source`.
     """
+    splits = splits or Splits()
     builder = _builder(name, data_dir)
     image_key, label_key = _keys(name, builder)
     if not builder.is_prepared():
         _prepare(name, builder)
-    train_split, evaluation_split = _splits(name, builder)
-    return TfdsSource(builder, image_key, label_key, train_split, evaluation_split)
+    found = _find_splits(name, builder, splits)
+    _check_apart(name, builder, found)
+    source = functools.partial(TfdsSource, builder, image_key, label_key)
+    train, evaluation, test = (found.get(split) for split in FIELDS)
+    if test and TEST not in splits.given:
+        if not evaluation:
+            evaluation, test = test, None
+        elif not _is_labeled(source(train, evaluation), test):
+            test = None
+    if evaluation:
+        return source(train, evaluation, test)
+    return source(
+        TRAIN, VALIDATION, test, _draw(name, source(train, train), train, splits)
+    )
 
 
 def _builder(name, data_dir):
@@ -184,12 +323,78 @@ def _prepare(name, builder):
         ) from error
 
 
-def _splits(name, builder):
-    splits = builder.info.splits
-    evaluation = next((s for s in EVALUATION_SPLITS if s in splits), None)
-    if "train" not in splits or evaluation is None:
+def _find_splits(name, builder, splits):
+    """Returns by split its name in TFDS, or an expression of such names."""
+    found = {}
+    for stored in builder.info.splits:
+        split = split_called(stored)
+        if split and split not in splits.given:
+            if split in found:
+                raise UsageError(
+                    f"Expected one {split} split, or {flags(split)}. "
+                    f"Received: {name!r} with {found[split]!r} and {stored!r}"
+                )
+            found[split] = stored
+    found |= splits.given
+    if TRAIN not in found:
         raise UsageError(
-            f"Expected a data set with a split train and one of {EVALUATION_SPLITS}. "
-            f"Received: {name!r} with the splits {sorted(splits)}"
+            f"Expected a data set with a split train, or {flags(TRAIN)}. "
+            f"Received: {name!r} with the splits {sorted(builder.info.splits)}"
         )
-    return "train", evaluation
+    for split, expression in splits.given.items():
+        try:
+            images = builder.info.splits[expression].num_examples
+        except (ValueError, KeyError, AssertionError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UsageError(
+                "Expected a split of TFDS, such as train or train[:80%], for "
+                f"{flags(split)}. Received: {expression!r} of {name!r} ({reason})"
+            ) from error
+        if not images:
+            raise UsageError(
+                f"Expected a split with images for {flags(split)}. "
+                f"Received: {expression!r} of {name!r}"
+            )
+    return found
+
+
+def _check_apart(name, builder, found):
+    """Checks that no record is in two splits."""
+    ranges = [
+        (part.filename, part.skip, part.skip + part.take, split)
+        for split, expression in found.items()
+        for part in builder.info.splits[expression].file_instructions
+    ]
+    ranges.sort()
+    for (file, _, end, split), (other_file, start, _, other) in pairwise(ranges):
+        if file == other_file and start < end and split != other:
+            raise UsageError(
+                f"Expected separate images for {flags(split, other)}. Received: "
+                f"{found[split]!r} and {found[other]!r} of {name!r}"
+            )
+
+
+def _is_labeled(source, split):
+    """Returns whether a split has labels, as the test of ImageNet has not."""
+    try:
+        records = source.records(split).take(1)
+        return all(label >= 0 for _, label in records.as_numpy_iterator())
+    except tf.errors.NotFoundError:
+        return False  # its files were not copied
+
+
+def _draw(name, source, split, splits):
+    if splits.split_by != "file":
+        raise UsageError(
+            "Expected split_by=file for a data set of TFDS, whose images are in no "
+            f"folders. Received: split_by={splits.split_by!r} for {name!r}"
+        )
+    labels = source.names_by_class(split)
+    lacking = [n for n in source.class_names if n not in labels]
+    if lacking:
+        raise UsageError(
+            f"Expected images of all {len(source.class_names)} classes in {split!r}. "
+            f"Received: {name!r} without any of {listed(lacking)}"
+        )
+    drawn = draw_evaluation(labels, splits.evaluation_fraction, splits.split_seed)
+    return Drawn(split, [i for ids in labels.values() for i in ids], drawn)

@@ -6,6 +6,7 @@ from math import inf
 from typing import Annotated, Any
 
 from se_keras.data.settings import Augmentation
+from se_keras.data.splits import Splits
 from se_keras.models.preprocessing import INTERPOLATIONS
 from se_keras.training.checks import (
     FRACTION,
@@ -102,6 +103,7 @@ class Recipe:
         sync_batch_norm: Whether batch normalization computes its moments over all
             replicas.
         seed: Seed of weights, order and augmentation.
+        splits: Where the training, evaluation and test images come from.
         runtime: Where and how the run is executed.
 
     Raises:
@@ -149,6 +151,9 @@ class Recipe:
     precision: Annotated[str, Subject.RUNTIME, OneOf(PRECISIONS)] = "float32"
     sync_batch_norm: Annotated[bool, Subject.RUNTIME] = False
     seed: Annotated[int, Subject.RUNTIME, NOT_NEGATIVE, SEED] = 0
+    splits: Annotated[Splits, Subject.DATA] = dataclasses.field(
+        default=Splits(), metadata=FLAT
+    )
     runtime: Annotated[Runtime, Subject.RUNTIME] = dataclasses.field(
         default=Runtime(), metadata=FLAT
     )

@@ -80,6 +80,8 @@ def _train(recipe, cluster):
     workdir = WorkDir(_workdir_path(recipe), recipe) if cluster.is_chief else None
     with cluster.chief_first():  # which may have to prepare the data
         task.open(cluster.shard)
+    if workdir:
+        workdir.check_data(task.fingerprint())
     steps_per_epoch = _steps_per_epoch(task)
     # Before the work directory is opened: a recipe may ask for what a network does not
     # have, or for weights that do not fit.
@@ -97,7 +99,8 @@ def _train(recipe, cluster):
             epochs = trainer.progress.epoch
             if recipe.runtime.export == "best":
                 _restore_best(trainer, checkpoints)
-            evaluation = _evaluate(trainer)
+            evaluation = _evaluate(trainer, task.evaluation_batches())
+            test = task.test_split and _evaluate(trainer, task.test_batches())
         bad_images = cluster.sum(len(task.bad_images))
         if not workdir:
             # The chief's exports take a while; this worker has to wait for its report.
@@ -117,6 +120,7 @@ def _train(recipe, cluster):
             "parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
             "evaluation_split": task.evaluation_split,
             **evaluation,
+            **({"test": {"split": task.test_split, **test}} if test else {}),
             "bad_images": bad_images,
             **workdir.speed(),
             "training_seconds": training_seconds,
@@ -278,12 +282,12 @@ def _shared(trainer, progress, seconds):
     return progress, seconds
 
 
-def _evaluate(trainer):
+def _evaluate(trainer, batches):
     bars = [ProgressBar()] if trainer.cluster.is_chief else []
     with contextlib.ExitStack() as stack:
         for bar in bars:
             stack.callback(bar.close)
-        return trainer.evaluate(trainer.task.evaluation_batches(), bars)
+        return trainer.evaluate(batches, bars)
 
 
 def _callbacks(trainer, workdir, saving, steps_per_epoch):

@@ -35,6 +35,8 @@ class Runtime:
         on_bad_image: What happens at a record that is not an image, or whose label is
             not a class: `"fail"` ends the run; `"skip"` leaves the record out and
             counts it in the report.
+        allow_changed_data: Whether a run may continue with more images of the same
+            classes than it started with.
         strategy: `"none"` uses one device without a distribution strategy;
             `"mirrored"` all GPUs of this machine, or its CPU; `"multi_worker"` those of
             several machines; `"tpu"` a TPU; `"auto"` is `"multi_worker"` where a
@@ -72,6 +74,7 @@ class Runtime:
     )
     export: Annotated[str, Subject.EVALUATION, OneOf(EXPORTED_EPOCHS)] = "last"
     on_bad_image: Annotated[str, Subject.DATA, OneOf(POLICIES)] = "fail"
+    allow_changed_data: Annotated[bool, Subject.DATA] = False
     strategy: Annotated[str, Subject.CLUSTER, OneOf(("auto", *STRATEGIES))] = "auto"
     workers: Annotated[tuple[str, ...], Subject.CLUSTER] = ()
     worker_index: Annotated[int | None, Subject.CLUSTER] = None

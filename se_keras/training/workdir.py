@@ -12,6 +12,7 @@ from importlib import metadata
 
 import keras
 
+from se_keras.data.fingerprint import Fingerprint
 from se_keras.errors import UsageError
 from se_keras.export.formats import FORMATS
 from se_keras.files import clean_up, lock, replacing, write_json
@@ -31,8 +32,9 @@ class WorkDir:
     """The work directory of one run.
 
     It contains `config.json` (settings and versions), `recipe.yaml` (the settings, for
-    `--config`), `metrics.csv`, `checkpoints/`, `tensorboard/`, `model.keras`, the
-    exports, `weights.json` (what was loaded, with `weights`), and `report.json`.
+    `--config`), `data.json` and lists of files (see `Fingerprint`), `metrics.csv`,
+    `checkpoints/`, `tensorboard/`, `model.keras`, the exports, `weights.json` (what was
+    loaded, with `weights`), and `report.json`.
 
     Nothing is written before `open`.
 
@@ -48,9 +50,25 @@ class WorkDir:
     def __init__(self, path: str | pathlib.Path, recipe: Recipe):
         self.path = pathlib.Path(path).expanduser()
         self._recipe = recipe
+        self._fingerprint: Fingerprint | None = None
         with self._as_usage_error():
             self._check_settings()
             self._check_parent()
+
+    def check_data(self, fingerprint: Fingerprint | None) -> None:
+        """Checks that the data set is that of the earlier parts of the run.
+
+        Args:
+            fingerprint: What identifies it, which `open` writes; `None` for nothing.
+
+        Raises:
+            UsageError: If it is not, except for what `allow_changed_data` allows.
+        """
+        self._fingerprint = fingerprint
+        if fingerprint:
+            allow_added = self._recipe.runtime.allow_changed_data
+            if changes := fingerprint.check(self.path, allow_added):
+                print(changes)
 
     @contextlib.contextmanager
     def open(self):
@@ -91,6 +109,8 @@ class WorkDir:
                 settings = dataclasses.asdict(self._recipe)
                 write_json(self.config, {**settings, "versions": versions()})
                 write_config(self.path / "recipe.yaml", self._recipe)
+            if self._fingerprint:
+                self._fingerprint.write(self.path)
 
     @property
     def config(self) -> pathlib.Path:

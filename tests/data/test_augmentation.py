@@ -182,3 +182,12 @@ def test_erasing():
 def test_nothing_is_erased_without_probability():
     hole = draw_hole(tf.constant([0, 0]), Augmentation(), Preprocessing((8, 8)))
     np.testing.assert_array_equal(hole, [0] * 4)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"area": (0.5, 0.1)}, {"area": (0, 0)}, {"aspect": (0, 1)}]
+)
+def test_ranges_that_are_none(settings):
+    (name,) = settings
+    with pytest.raises(ValueError, match=f"`{name}` must be two positive"):
+        Augmentation(**settings)

@@ -100,7 +100,7 @@ def test_command(folder, tmp_path, capsys):
     ]
     cli.main(arguments)
     printed = capsys.readouterr().out
-    assert "20 training images of 2 classes, 20 for evaluation" in printed
+    assert "2 classes\nImages: train 20, validation 20 (val).\n" in printed
     assert f"{output}: 20 training images at 32 x 32" in printed
     assert re.search(r"\d+ images/s from the input alone", printed)
     sheet = Image.open(io.BytesIO(output.read_bytes()))

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,7 +14,14 @@ import sklearn.datasets
 import tensorflow_datasets as tfds
 from sklearn.datasets import load_digits
 
-from se_keras.data import Augmentation, embedded, open_source, training_batches
+from se_keras.data import (
+    Augmentation,
+    Splits,
+    embedded,
+    open_source,
+    tfds_source,
+    training_batches,
+)
 from se_keras.data.pipeline import evaluation_batches
 from se_keras.errors import UsageError
 from se_keras.models.preprocessing import CIFAR, IMAGENET
@@ -252,7 +260,6 @@ PIXELS = np.zeros((2, 2, 3), "uint8")
             ("train", "test"),
             "one class each.*'other'",
         ),
-        ({"image": IMAGE, "label": LABEL}, ("train",), r"a split train.*\['train'\]"),
         ({"image": IMAGE, "label": LABEL}, ("test",), r"a split train.*\['test'\]"),
     ],
 )
@@ -271,29 +278,152 @@ def test_other_kinds_of_data(features, splits, message, tmp_path):
         open_source("other_kind", str(tmp_path))
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_a_set_that_was_stored_in_an_order(tmp_path):
+@pytest.fixture(scope="module")
+def in_order(tmp_path_factory):
+    """Data sets that are stored by class, of 60 images each."""
+    data_dir = tmp_path_factory.mktemp("in_order")
+
+    def store(name, splits, labels=lambda i: i // 20):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            tfds.dataset_builders.store_as_tfds_dataset(
+                name=name,
+                version="1.0.0",
+                features=tfds.features.FeaturesDict(
+                    {
+                        "image": tfds.features.Image(shape=(2, 2, 3)),
+                        "label": tfds.features.ClassLabel(num_classes=3),
+                    }
+                ),
+                split_datasets={
+                    split: [
+                        (
+                            i,
+                            {
+                                "image": np.full((2, 2, 3), i, "uint8"),
+                                "label": labels(i),
+                            },
+                        )
+                        for i in range(60)
+                    ]
+                    for split in splits
+                },
+                data_dir=data_dir,
+                disable_shuffling=True,
+            )
+
+    store("both", ("train", "test"))
+    store("train_only", ("train",))
+    store("three", ("train", "val", "test"))
+    store("one_of_a_class", ("train",), lambda i: 2 if i == 59 else i % 2)
+    store("none_of_a_class", ("train",), lambda i: i % 2)
+    return str(data_dir)
+
+
+def read(source, split, seed=None):
+    """Returns pairs of the value that an image consists of, and its label."""
+    records = source.records(split, seed).as_numpy_iterator()
+    return [(int(decode(encoded)[0, 0, 0]), int(label)) for encoded, label in records]
+
+
+def test_a_set_that_was_stored_in_an_order(in_order):
     """TFDS refuses to shuffle such a set unless it is told to."""
-    tfds.dataset_builders.store_as_tfds_dataset(
-        name="in_order",
-        version="1.0.0",
-        features=tfds.features.FeaturesDict(
-            {
-                "image": tfds.features.Image(shape=(2, 2, 3)),
-                "label": tfds.features.ClassLabel(num_classes=3),
-            }
-        ),
-        split_datasets={
-            split: [
-                (i, {"image": np.full((2, 2, 3), i, "uint8"), "label": i % 3})
-                for i in range(12)
-            ]
-            for split in ("train", "test")
-        },
-        data_dir=tmp_path,
-        disable_shuffling=True,
-    )
-    source = open_source("in_order", str(tmp_path))
+    source = open_source("both", in_order)
     for seed in (None, 1):
-        labels = [int(label) for _, label in source.records("train", seed)]
-        assert sorted(labels) == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
+        labels = [label for _, label in read(source, "train", seed)]
+        assert sorted(labels) == [0] * 20 + [1] * 20 + [2] * 20
+
+
+def test_a_drawn_split_of_a_set_in_order(in_order):
+    source = open_source("train_only", in_order)
+    assert source.splits == ("train", "validation")
+    assert source.summary() == [
+        f"Images: train {source.num_examples('train')}, validation "
+        f"{source.num_examples('validation')} (drawn from train)."
+    ]
+    stored, shuffled = (
+        [read(source, split, seed) for split in source.splits] for seed in (None, 3)
+    )
+    assert [*map(len, stored)] == [*map(source.num_examples, source.splits)]
+    assert sorted(stored[0] + stored[1]) == [(i, i // 20) for i in range(60)]
+    assert [*map(sorted, shuffled)] == stored
+    for of_split in stored:
+        assert {label for _, label in of_split} == {0, 1, 2}
+    again = open_source("train_only", in_order, Splits(split_seed=1))
+    assert read(again, "validation") != stored[1]
+    half = open_source("train_only", in_order, Splits(evaluation_fraction=0.5))
+    assert half.num_examples("validation") > len(stored[1])
+
+
+def test_a_drawn_split_in_batches(in_order):
+    """Two workers together see each evaluation image once."""
+    source = open_source("train_only", in_order)
+    preprocessing = IMAGENET.with_input(4, 4, 3)
+    seen = []
+    for worker in range(2):
+        batches = evaluation_batches(
+            source, preprocessing, batch_size=8, shard=(worker, 2)
+        )
+        seen += [int(w) for _, _, weights in batches for w in weights]
+    assert sum(seen) == source.num_examples("validation")
+    assert len(seen) % 8 == 0
+    batches = training_batches(
+        source, preprocessing, Augmentation(), batch_size=10, seed=0, epoch=0
+    )
+    assert len([*batches]) == source.num_examples("train") // 10
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, {"train": (0, 60), "val": (0, 60), "test": (0, 60)}),
+        (
+            {"train_split": "train[:80%]", "evaluation_split": "train[80%:]"},
+            {"train[:80%]": (0, 48), "train[80%:]": (48, 60), "test": (0, 60)},
+        ),
+        (
+            {"train_split": "train[10:]", "test_split": "test[:10]+train[:10]"},
+            {"train[10:]": (10, 60), "val": (0, 60), "test[:10]+train[:10]": (0, 10)},
+        ),
+    ],
+)
+def test_splits_of_tfds(settings, expected, in_order):
+    source = open_source("three", in_order, Splits(**settings))
+    assert source.splits == tuple(expected)
+    for split, (start, end) in expected.items():
+        values = {value for value, _ in read(source, split)}
+        assert values == set(range(start, end))
+    assert source.num_examples(source.train_split) == len(
+        read(source, source.train_split)
+    )
+
+
+def test_a_test_split_without_labels(in_order, monkeypatch):
+    """As in ImageNet, whose test labels are -1."""
+    records = tfds_source.TfdsSource.records
+
+    def unlabeled(self, split, shuffle_seed=None):
+        found = records(self, split, shuffle_seed)
+        return found.map(lambda image, label: (image, -1 if split == "test" else label))
+
+    monkeypatch.setattr(tfds_source.TfdsSource, "records", unlabeled)
+    assert open_source("three", in_order).splits == ("train", "val")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("three", {"train_split": "no"}, r"--train_split\. Received: 'no' of 'three'"),
+        ("three", {"train_split": "train[:x%]"}, "split of TFDS.*train_split"),
+        ("three", {"train_split": "train[:0]"}, "a split with images"),
+        ("three", {"evaluation_split": "train[50:]"}, "separate images"),
+        ("three", {"evaluation_split": "val", "test_split": "val"}, "separate images"),
+        ("train_only", {"split_by": "parent"}, "split_by=file for a data set of TFDS"),
+        ("one_of_a_class", {}, "Received: one of '2'"),
+        ("none_of_a_class", {}, "of all 3 classes in 'train'.*without any of '2'"),
+    ],
+)
+def test_splits_of_tfds_that_are_refused(name, settings, message, in_order):
+    with pytest.raises(UsageError, match=message) as error:
+        open_source(name, in_order, Splits(**settings))
+    assert "\n" not in str(error.value)

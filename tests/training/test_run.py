@@ -89,6 +89,7 @@ def test_work_directory_is_complete(digits_run):
     assert names == {
         "config.json",
         "recipe.yaml",
+        "data.json",
         "metrics.csv",
         "curves.png",
         "tensorboard",

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import yaml
 
-from se_keras.data import Augmentation
+from se_keras.data import Augmentation, Splits
 from se_keras.errors import UsageError
 from se_keras.training import (
     RECIPES,
@@ -29,8 +29,10 @@ def test_every_field_is_there_and_documented():
     fields = fields_of(Recipe)
     nested = {f"augmentation.{f.name}" for f in dataclasses.fields(Augmentation)}
     runtime = {f.name for f in dataclasses.fields(Runtime)}
-    own = {f.name for f in dataclasses.fields(Recipe)} - {"augmentation", "runtime"}
-    assert set(fields) == own | nested | runtime
+    splits = {f.name for f in dataclasses.fields(Splits)}
+    own = {f.name for f in dataclasses.fields(Recipe)}
+    own -= {"augmentation", "runtime", "splits"}
+    assert set(fields) == own | nested | runtime | splits
     assert all(field.help for field in fields.values())
     assert fields["augmentation.padding"].help.startswith("Zeros on each side")
 

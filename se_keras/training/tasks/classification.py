@@ -18,6 +18,7 @@ from se_keras.data import (
     training_batches,
 )
 from se_keras.data.embedded import NAME as EMBEDDED
+from se_keras.data.fingerprint import Fingerprint
 from se_keras.errors import UsageError, as_usage_errors
 from se_keras.evaluation import evaluate
 from se_keras.export.formats import FORMATS
@@ -76,7 +77,9 @@ class Classification(Task):
     def open(self, shard: tuple[int, int] = (0, 1)) -> None:
         """Opens the data set, which decides what the network expects."""
         recipe = self.recipe
-        self.source = open_source(recipe.dataset, recipe.runtime.data_dir)
+        self.source = open_source(
+            recipe.dataset, recipe.runtime.data_dir, recipe.splits
+        )
         channels = self.source.image_shape[2]
         expected = preprocessing_of(
             self._network, recipe.weights, recipe.image_size, channels
@@ -148,6 +151,24 @@ class Classification(Task):
             self.recipe.batch_size, bad_images=self.bad_images, shard=self._shard
         )
 
+    @property
+    def test_split(self) -> str | None:
+        """Name of the split that is evaluated once, at the end, if there is one."""
+        return self.source.test_split
+
+    def test_batches(self) -> tf.data.Dataset:
+        """Returns the images of the test split, labels and weights."""
+        return self._evaluation_batches(
+            self.recipe.batch_size,
+            split=self.test_split,
+            bad_images=self.bad_images,
+            shard=self._shard,
+        )
+
+    def fingerprint(self) -> Fingerprint:
+        """Returns classes, numbers and files of the data set."""
+        return self.source.fingerprint()
+
     def _evaluation_batches(self, batch_size, **settings):
         return evaluation_batches(
             self.source,
@@ -159,7 +180,7 @@ class Classification(Task):
 
     def data_errors(self) -> contextlib.AbstractContextManager:
         """Returns a context that turns errors about bad images into `UsageError`."""
-        return naming_bad_images(self.source)
+        return naming_bad_images(self.source, self.source.splits)
 
     def create_model(self, load_weights: bool = True) -> keras.Model:
         """Returns the network that is trained, which returns logits."""
@@ -235,7 +256,8 @@ class Classification(Task):
         lines = [
             f"Training {recipe.model} on {recipe.dataset}: {self.num_train_examples} "
             f"images of {len(self.source.class_names)} classes at "
-            f"{recipe.image_size} x {recipe.image_size}."
+            f"{recipe.image_size} x {recipe.image_size}.",
+            *self.source.summary(),
         ]
         if recipe.dataset == EMBEDDED:
             lines += [
@@ -314,6 +336,12 @@ class Classification(Task):
         return [
             f"{report['evaluation_split']} accuracy: {report['accuracy']:.2%} of "
             f"{report['examples']} images ({report['seconds']:.0f} s in all)",
+            *(
+                f"{test['split']} accuracy: {test['accuracy']:.2%} of "
+                f"{test['examples']} images"
+                for test in [report.get("test")]
+                if test
+            ),
             f"  {directory / 'model.keras'}",
             *exports,
             f"  {directory / 'report.json'}, metrics.csv, curves.png, evaluation/, "

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from se_keras.data.bad_images import BadImages
+from se_keras.data.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
     from se_keras.training.recipe import Recipe
@@ -111,6 +112,19 @@ class Task(abc.ABC):
             Triples of inputs, targets and weights `(batch,)`, float32: 1 for each
             image of the split once, 0 for those that fill up the last batch.
         """
+
+    @property
+    def test_split(self) -> str | None:
+        """Name of the split that is evaluated once, at the end, if there is one."""
+        return None
+
+    def test_batches(self) -> tf.data.Dataset:
+        """Returns the batches of the test split, as `evaluation_batches`."""
+        raise NotImplementedError("A task with a test_split implements test_batches.")
+
+    def fingerprint(self) -> Fingerprint | None:
+        """Returns what identifies the data, which a run that continues compares."""
+        return None
 
     def data_errors(self) -> contextlib.AbstractContextManager:
         """Returns a context that turns errors of the batches into `UsageError`."""
@@ -270,9 +284,15 @@ class Task(abc.ABC):
             report: The report of the run.
         """
         name = self.monitor.removeprefix("val_")
+        test = report.get("test")
         return [
             f"{report['evaluation_split']} {name}: {report[name]:.4g} of "
             f"{report['examples']} images ({report['seconds']:.0f} s in all)",
+            *(
+                [f"{test['split']} {name}: {test[name]:.4g} of {test['examples']}"]
+                if test
+                else []
+            ),
             f"  {directory / 'model.keras'}",
             f"  {directory / 'report.json'}, metrics.csv, tensorboard/",
         ]
