@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from se_keras.data import read_image
-from se_keras.data.folder import SUFFIXES
 from se_keras.data.images import decode_whole, fit_center
+from se_keras.data.layout import SUFFIXES
 from se_keras.errors import UsageError
 from se_keras.evaluation.progress import Progress
 from se_keras.evaluation.scores import probabilities
