@@ -138,14 +138,13 @@ def _walk(folder, left_out):
 
 def _predict(classifier, files, top, batch_size, progress):
     for paths, pixels, good in _batches(files, classifier.preprocessing, batch_size):
-        values = None
+        values = iter(())
         if good.any():
-            # All batches have one size, also the last: a model is traced once.
-            values, _ = probabilities(classifier.predict(pixels))
-        for index, path in enumerate(paths):
-            path = os.fsdecode(path)
-            if values is not None and good[index]:
-                yield _prediction(path, values[index], top, classifier)
+            scores = classifier.predict(pixels[good])
+            values = iter(probabilities(scores, classifier.logits)[0])
+        for path, is_good in zip(map(os.fsdecode, paths), good, strict=True):
+            if is_good:
+                yield _prediction(path, next(values), top, classifier)
             else:
                 yield _failure(path, classifier.preprocessing)
         progress.add(len(paths))
@@ -153,7 +152,7 @@ def _predict(classifier, files, top, batch_size, progress):
 
 
 def _batches(files, preprocessing, batch_size):
-    """Yields paths, pixels of a whole batch, and which of them are an image's."""
+    """Yields paths, pixels, and whether these are an image's, for each batch."""
     read = functools.partial(_read, preprocessing=preprocessing)
     encoded = (os.fsencode(path) for path in files)
     dataset = (
@@ -166,9 +165,7 @@ def _batches(files, preprocessing, batch_size):
     )
     options = tf.data.Options()
     options.deterministic = True
-    for paths, pixels, good in dataset.with_options(options).as_numpy_iterator():
-        missing = batch_size - len(paths)
-        yield paths, np.pad(pixels, [(0, missing), (0, 0), (0, 0), (0, 0)]), good
+    yield from dataset.with_options(options).as_numpy_iterator()
 
 
 def _read(path, preprocessing):

@@ -142,7 +142,7 @@ def evaluate(
     ):
         scores = classifier.predict(pixels)
         matching.check(scores)
-        values, form = probabilities(scores)
+        values, form = probabilities(scores, classifier.logits)
         values = values[: len(labels), matching.order]
         tally.add(labels, values)
         for index in np.flatnonzero(values.argmax(-1) != labels):

@@ -10,11 +10,13 @@ TOLERANCE = 0.02
 PROBABILITIES, LOGITS = "probabilities", "logits"
 
 
-def form_of(scores: np.ndarray) -> str:
+def form_of(scores: np.ndarray, logits: bool | None = None) -> str:
     """Returns whether scores are `"probabilities"` or `"logits"`.
 
     Args:
         scores: `(images, classes)`.
+        logits: Whether they are logits. By default they are where a number is not in
+            0..1.
 
     Raises:
         UsageError: If a score is not finite, or the scores are neither: in 0..1, with
@@ -29,23 +31,27 @@ def form_of(scores: np.ndarray) -> str:
         raise UsageError(
             "Expected finite scores. Received: scores that are nan or infinite"
         )
-    if scores.min(initial=0) < 0 or scores.max(initial=0) > 1 + TOLERANCE:
+    outside = scores.min(initial=0) < 0 or scores.max(initial=0) > 1 + TOLERANCE
+    if logits or (outside and logits is None):
         return LOGITS
     sums = scores.sum(-1)
     if np.abs(sums - 1).max(initial=0) > TOLERANCE:
         worst = sums[np.abs(sums - 1).argmax()]
         raise UsageError(
             "Expected a model that returns probabilities, whose sum is 1, or logits. "
-            f"Received: scores in 0..1 whose sum is {worst:.4g}"
+            f"Received: scores whose sum is {worst:.4g}"
         )
     return PROBABILITIES
 
 
-def probabilities(scores: np.ndarray) -> tuple[np.ndarray, str]:
+def probabilities(
+    scores: np.ndarray, logits: bool | None = None
+) -> tuple[np.ndarray, str]:
     """Returns the probabilities that scores stand for, and the form of the scores.
 
     Args:
         scores: `(images, classes)`: probabilities, or logits, which get a softmax.
+        logits: Whether they are logits. By default the numbers decide.
 
     Returns:
         Probabilities `(images, classes)`, float64, each row with the sum 1, and
@@ -54,7 +60,7 @@ def probabilities(scores: np.ndarray) -> tuple[np.ndarray, str]:
     Raises:
         UsageError: As `form_of`.
     """
-    form = form_of(np.asarray(scores))
+    form = form_of(np.asarray(scores), logits)
     values = np.asarray(scores, "float64")
     if form == LOGITS:
         values = np.exp(values - values.max(-1, keepdims=True))

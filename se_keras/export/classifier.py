@@ -12,7 +12,7 @@ from se_keras.export.formats import FORMATS, format_of
 from se_keras.export.metadata import Metadata
 from se_keras.export.network import inference_form
 from se_keras.models.preprocessing import Preprocessing
-from se_keras.models.signature import images_of
+from se_keras.models.signature import images_of, returns_logits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +25,13 @@ class Classifier:
         preprocessing: The size, crop and interpolation of the images for `predict`,
             which normalizes them itself.
         class_names: Names in the order of the scores, or `None`.
+        logits: Whether the scores are logits; `None` if that is not known.
     """
 
     predict: Callable[[np.ndarray], np.ndarray]
     preprocessing: Preprocessing
     class_names: tuple[str, ...] | None
+    logits: bool | None = None
 
     def name_of(self, index: int) -> str:
         """Returns the name of a class, or its number if there are no names.
@@ -76,7 +78,7 @@ def load_classifier(path: str | pathlib.Path) -> Classifier:
             f"Expected a .keras file or an export ({kinds}). Received: {str(path)!r}"
         )
     try:
-        run, metadata = _open_export(form, path) if form else _open_keras(path)
+        opened = _open_export(form, path) if form else _open_keras(path)
     except UsageError:
         raise
     except Exception as error:  # each reader has exceptions of its own
@@ -84,7 +86,7 @@ def load_classifier(path: str | pathlib.Path) -> Classifier:
             f"Expected a complete model file. Received: {str(path)!r}, which cannot be "
             f"read: {error}"
         ) from error
-    return _classifier(run, metadata)
+    return _classifier(*opened)
 
 
 def as_classifier(model: "str | pathlib.Path | keras.Model | Classifier") -> Classifier:
@@ -104,15 +106,14 @@ def as_classifier(model: "str | pathlib.Path | keras.Model | Classifier") -> Cla
     return load_classifier(model)
 
 
-def _classifier(run, metadata):
+def _classifier(run, metadata, logits=None):
     preprocessing = metadata.preprocessing
-    if metadata.normalizes:
-        return Classifier(run, preprocessing, metadata.class_names)
-    return Classifier(
-        lambda pixels: run(preprocessing.normalize(np.asarray(pixels, "float32"))),
-        preprocessing,
-        metadata.class_names,
-    )
+
+    def normalize_and_run(pixels):
+        return run(preprocessing.normalize(np.asarray(pixels, "float32")))
+
+    predict = run if metadata.normalizes else normalize_and_run
+    return Classifier(predict, preprocessing, metadata.class_names, logits)
 
 
 def _open_export(form, path):
@@ -125,17 +126,19 @@ def _open_export(form, path):
 
 
 def _open_keras(path):
-    """Returns a callable that runs a model of Keras, and its metadata."""
+    """Returns what `_open_model` does, of a file."""
     return _open_model(keras.models.load_model(path, compile=False), path)
 
 
 def _open_model(model, name):
+    """Returns a callable that runs a model of Keras, its metadata, and `logits`."""
     images = images_of(model)
     metadata = Metadata(
         getattr(model, "class_names", None), images.preprocessing, images.normalizes
     )
     # The inference form is faster.
-    return inference_form(model).predict_on_batch, _checked(metadata, name)
+    run = inference_form(model).predict_on_batch
+    return run, _checked(metadata, name), returns_logits(model)
 
 
 def _checked(metadata, path):

@@ -220,7 +220,14 @@ def test_a_model_of_keras(tmp_path):
     with pytest.raises(UsageError, match="which images it expects"):
         evaluation.evaluate(model, dataset)
     model.preprocessing = COLOR
-    assert evaluation.evaluate(model, dataset)["accuracy"] == 1
+    report = evaluation.evaluate(model, dataset)
+    assert (report["accuracy"], report["scores"]) == (1, "probabilities")
+    logits = ImageModel(image, keras.layers.Dense(2, name="logits")(mean))
+    # They are in 0..1, and their sum is 1.7.
+    logits.layers[-1].set_weights([dense.get_weights()[0] / 999, np.array([0.9, 0.8])])
+    logits.preprocessing = COLOR
+    report = evaluation.evaluate(logits, dataset)
+    assert (report["accuracy"], report["scores"]) == (2 / 5, "logits")
 
 
 def test_output_is_complete_or_not_there(tmp_path, monkeypatch):
