@@ -8,13 +8,38 @@ LISTED = 5  # classes, and pairs of classes, that are printed
 WIDTH = 28  # of a name
 
 
-def run(model, dataset, output, **settings):
+def run(
+    model,
+    dataset,
+    data_dir,
+    split,
+    output,
+    overwrite,
+    batch_size,
+    on_bad_image,
+    by_number,
+    **splits,
+):
     """Evaluates a classifier, writes the report, and prints the main figures."""
     from se_keras import evaluation
+    from se_keras.data.splits import Splits
     from se_keras.evaluation.report import FILES
+    from se_keras.training.settings import replace_settings
 
+    given = {name: value for name, value in splits.items() if value is not None}
     output = pathlib.Path(output or f"{str(model).rstrip('/')}-evaluation")
-    report = evaluation.evaluate(model, dataset, output=output, **settings)
+    report = evaluation.evaluate(
+        model,
+        dataset,
+        data_dir=data_dir,
+        splits=replace_settings(Splits(), given),
+        split=split,
+        output=output,
+        overwrite=overwrite,
+        batch_size=batch_size,
+        on_bad_image=on_bad_image,
+        by_number=by_number,
+    )
     print("\n".join(lines_of(report)))
     print(f"{output / FILES[0]}, {', '.join(FILES[1:])}")
 
@@ -83,7 +108,10 @@ def _confused(pairs):
 def arguments():
     """Returns the arguments of the subcommand, see `Command`."""
     from se_keras.data.settings import POLICIES
+    from se_keras.data.splits import Splits
+    from se_keras.training.settings import fields_of
 
+    splits = {f"--{f.name}": {"help": f.help} for f in fields_of(Splits).values()}
     return {
         "model": {"help": "path of a .keras file or of an export"},
         "--dataset": {
@@ -91,7 +119,10 @@ def arguments():
             "help": "data set of TFDS, digits, or folder:PATH",
         },
         "--data_dir": {"help": "directory of the TFDS data sets"},
-        "--split": {"help": "split to evaluate; by default the evaluation split"},
+        "--split": {
+            "help": "split to evaluate, or all; by default the evaluation split"
+        },
+        **splits,
         "--output": {
             "metavar": "DIRECTORY",
             "help": "directory for the report, the tables and the pictures; by default "

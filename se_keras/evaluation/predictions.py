@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from se_keras.data import read_image
 from se_keras.data.images import decode_whole, fit_center
-from se_keras.data.layout import SUFFIXES
+from se_keras.data.layout import SYSTEM_FOLDERS, is_image
 from se_keras.errors import UsageError
 from se_keras.evaluation.progress import Progress
 from se_keras.evaluation.scores import probabilities
@@ -125,15 +125,18 @@ def _walk(folder, left_out):
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and name not in SYSTEM_FOLDERS
+        )
         for name in sorted(names):
             if name.startswith("."):
                 continue
-            suffix = os.path.splitext(name)[1].lower()
-            if suffix in SUFFIXES:
+            if is_image(name):
                 yield os.path.join(place, name)
             elif left_out is not None:
-                left_out[suffix] += 1
+                left_out[os.path.splitext(name)[1].lower()] += 1
 
 
 def _predict(classifier, files, top, batch_size, progress):

@@ -5,7 +5,7 @@ import dataclasses
 import heapq
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -19,6 +19,7 @@ from se_keras.data import (
     open_source,
 )
 from se_keras.data.bad_images import check_policy
+from se_keras.data.splits import Splits
 from se_keras.errors import UsageError
 from se_keras.evaluation import plots
 from se_keras.evaluation.classes import match_classes
@@ -46,6 +47,7 @@ FILES = (
     MISTAKES,
     MISTAKES_PLOT,
 )
+ALL = "all"  # instead of the name of a split
 WORST = 36  # mistakes on the contact sheet
 
 
@@ -74,6 +76,7 @@ def evaluate(
     *,
     split: str | None = None,
     data_dir: str | None = None,
+    splits: Splits | None = None,
     batch_size: int = 64,
     on_bad_image: str = "fail",
     by_number: bool = False,
@@ -91,8 +94,10 @@ def evaluate(
             `preprocessing`, or what `load_classifier` returned. Where it returns
             logits, their softmax is evaluated.
         dataset: A name, as in `open_source`, or a data set.
-        split: Name of the split. Defaults to the evaluation split of the data set.
+        split: Name of the split, or `"all"` for the images of all splits. Defaults to
+            the evaluation split of the data set.
         data_dir: As in `open_source`.
+        splits: As in `open_source`.
         batch_size: Number of images of a batch.
         on_bad_image: What to do with a record that is not an image: `"fail"` raises an
             error, `"skip"` leaves it out and counts it.
@@ -127,9 +132,13 @@ def evaluate(
         plots.require_matplotlib()
         check_output(output, overwrite)
     classifier = as_classifier(model)
-    source = open_source(dataset, data_dir) if isinstance(dataset, str) else dataset
+    if isinstance(dataset, str):
+        source = open_source(dataset, data_dir, splits)
+    else:
+        source = dataset
     split = split or source.evaluation_split
-    examples = _number_of_examples(source, split)
+    names = tuple(dict.fromkeys(source.splits)) if split == ALL else (split,)
+    examples = sum(_number_of_examples(source, name) for name in names)
     matching = match_classes(classifier.class_names, source.class_names, by_number)
     if verbose and matching.remark:
         print(matching.remark)
@@ -137,8 +146,8 @@ def evaluate(
     tally, bad_images = Tally(matching.class_names), BadImages()
     mistakes, worst, form = [], _Worst(WORST), ""
     progress = Progress(examples, "images", verbose)
-    for pixels, labels, names in _batches(
-        source, split, classifier.preprocessing, batch_size, on_bad_image, bad_images
+    for pixels, labels, paths in _batches(
+        source, names, classifier.preprocessing, batch_size, on_bad_image, bad_images
     ):
         scores = classifier.predict(pixels)
         matching.check(scores)
@@ -147,7 +156,7 @@ def evaluate(
         tally.add(labels, values)
         for index in np.flatnonzero(values.argmax(-1) != labels):
             mistake = _mistake(
-                names[index], labels[index], values[index], matching.class_names
+                paths[index], labels[index], values[index], matching.class_names
             )
             mistakes.append(mistake)
             worst.add(mistake, pixels[index])
@@ -216,7 +225,7 @@ def _number_of_examples(source, split):
     try:
         return source.num_examples(split)
     except (KeyError, ValueError) as error:
-        names = ", ".join(dict.fromkeys((source.train_split, source.evaluation_split)))
+        names = ", ".join(dict.fromkeys((*source.splits, ALL)))
         raise UsageError(
             f"Expected a split of {source.name}, such as {names}. "
             f"Received: split={split!r}"
@@ -225,7 +234,7 @@ def _number_of_examples(source, split):
 
 def _batches(
     source: ImageSource,
-    split: str,
+    splits: Sequence[str],
     preprocessing: Preprocessing,
     batch_size: int,
     on_bad_image: str,
@@ -240,20 +249,21 @@ def _batches(
     as_pixels = dataclasses.replace(
         preprocessing, mean=(0.0,) * channels, std=(1 / 255,) * channels
     )
-    batches = evaluation_batches(
-        source,
-        as_pixels,
-        batch_size=batch_size,
-        split=split,
-        on_bad_image=on_bad_image,
-        bad_images=bad_images,
-        with_names=True,
-    )
-    with naming_bad_images(source, [split]):
-        for pixels, labels, weights, names in batches.as_numpy_iterator():
-            counted = weights > 0
-            order = np.argsort(~counted, kind="stable")
-            yield pixels[order], labels[counted], names[counted]
+    for split in splits:
+        batches = evaluation_batches(
+            source,
+            as_pixels,
+            batch_size=batch_size,
+            split=split,
+            on_bad_image=on_bad_image,
+            bad_images=bad_images,
+            with_names=True,
+        )
+        with naming_bad_images(source, [split]):
+            for pixels, labels, weights, names in batches.as_numpy_iterator():
+                counted = weights > 0
+                order = np.argsort(~counted, kind="stable")
+                yield pixels[order], labels[counted], names[counted]
 
 
 def _mistake(name, label, values, class_names):

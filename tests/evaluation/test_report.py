@@ -123,7 +123,7 @@ def by_gray(names, wrong=(), form="probabilities"):
     return Classifier(predict, COLOR, tuple(names))
 
 
-STRANGE = ("$a_1$, $b", "line\nbreak", "漢字", 'with , and "', "x" * 200)
+STRANGE = ("$a_1$, $b", "tab\t", "漢字", 'with , and "', "x" * 200)
 
 
 def test_strange_names_of_classes(tmp_path, run, capsys):
@@ -182,6 +182,8 @@ def test_splits(tmp_path):
     classifier = by_gray("ab")
     report = evaluation.evaluate(classifier, dataset, split="train")
     assert (report["evaluation_split"], report["examples"]) == ("train", 5)
+    report = evaluation.evaluate(classifier, dataset, split="all")
+    assert (report["evaluation_split"], report["examples"]) == ("all", 10)
     with pytest.raises(UsageError, match=r"a split of .*Received: split='nothing'"):
         evaluation.evaluate(classifier, dataset, split="nothing")
 

@@ -300,23 +300,25 @@ class Classification(Task):
         except (ImportError, FileNotFoundError) as error:
             # A run does not fail at its end because of a plot.
             print(f"No curves.png: {error}.")
-        self._evaluate(directory)
+        self._evaluate(directory, "evaluation", self.evaluation_split)
+        if self.test_split is not None:
+            self._evaluate(directory, "evaluation-test", self.test_split)
 
-    def _evaluate(self, directory):
-        """Writes `evaluation/`: what `se-keras evaluate` makes of `model.keras`."""
+    def _evaluate(self, directory, name, split):
+        """Writes what `se-keras evaluate` makes of `model.keras`."""
         try:
             evaluate(
                 directory / "model.keras",
                 self.source,
-                split=self.evaluation_split,
+                split=split,
                 batch_size=self.recipe.batch_size,
                 on_bad_image=self.recipe.runtime.on_bad_image,
-                output=directory / "evaluation",
+                output=directory / name,
                 overwrite=True,
                 verbose=False,
             )
         except UsageError as error:
-            print(f"No evaluation/: {error}.")
+            print(f"No {name}/: {error}.")
 
     def summary(self, directory: pathlib.Path, report: Mapping) -> list[str]:
         """Returns the lines that a run prints at its end."""
