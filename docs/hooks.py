@@ -138,6 +138,12 @@ def _commands(_, page):
     return "\n\n".join(parts)
 
 
+def _exits(_, page):
+    from se_keras.cli.exit import exits_table
+
+    return exits_table()
+
+
 def _recipes(_, page):
     from se_keras import training
 
@@ -149,5 +155,6 @@ FILLERS = {
     "reference": _reference,
     "constructors": _constructor_table,
     "commands": _commands,
+    "exits": _exits,
     "recipes": _recipes,
 }

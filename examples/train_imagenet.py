@@ -15,7 +15,7 @@ Every field of a recipe is a flag (`--help`), or a line of a YAML file:
         --config=mine.yaml --augmentation.magnitude=5
 
 Exit codes: 0 finished, 1 bad input or a loss that is not finite, 69 another worker has
-stopped, 74 the disk is full, 75 stopped by SIGTERM or SIGINT and saved. After the last
+stopped, 74 the disk is full, 75 stopped by SIGTERM or SIGINT (Ctrl-C). After the last
 three the same command continues the run (docs/guides/scaling.md).
 """
 
@@ -59,4 +59,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_main(main, continues=True)

@@ -1,4 +1,7 @@
-"""What needs the TensorFlow backend of Keras, and how it reports that."""
+"""The backend of Keras, and the settings of Keras that hold for the whole process."""
+
+import contextlib
+from collections.abc import Iterator
 
 from se_keras.errors import UsageError
 
@@ -10,6 +13,34 @@ class BackendError(UsageError, ImportError):
 def on_tensorflow() -> bool:
     """Returns whether the backend of Keras is TensorFlow."""
     return _backend() == "tensorflow"
+
+
+@contextlib.contextmanager
+def keras_defaults() -> Iterator[None]:
+    """A context with the settings that Keras documents as its defaults.
+
+    What is computed within it does not depend on a user's `keras.json`, on environment
+    variables of Keras, or on what a program has set.
+    """
+    from keras import config
+
+    # How each is read and set, and its default.
+    settings = (
+        (config.floatx, config.set_floatx, "float32"),
+        (config.epsilon, config.set_epsilon, 1e-7),
+        (config.image_data_format, config.set_image_data_format, "channels_last"),
+        (config.dtype_policy, config.set_dtype_policy, "float32"),
+        (config.max_epochs, config.set_max_epochs, None),
+        (config.max_steps_per_epoch, config.set_max_steps_per_epoch, None),
+    )
+    before = [(setter, getter()) for getter, setter, _ in settings]
+    try:
+        for _, setter, value in settings:
+            setter(value)
+        yield
+    finally:
+        for setter, value in before:
+            setter(value)
 
 
 def require_tensorflow(what: str) -> None:

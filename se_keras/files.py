@@ -2,10 +2,12 @@
 
 import contextlib
 import errno
+import hashlib
 import importlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import time
 import warnings
@@ -23,6 +25,7 @@ __all__ = [
     "locked",
     "remove",
     "replacing",
+    "safe_name",
     "size_of",
     "write_json",
 ]
@@ -42,6 +45,11 @@ msvcrt = _module("msvcrt")  # only on Windows
 _OPENS_DIRECTORIES = hasattr(os, "O_DIRECTORY")
 # How often a lock is asked for where one cannot wait for it, in seconds.
 _POLL = 0.1
+
+# Longest name in characters, of up to 4 bytes each: file systems allow 255 bytes.
+MAX_NAME = 60
+# Names of devices on Windows, with any suffix.
+_RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)", re.IGNORECASE)
 
 _directories = set()  # where this program has written by `replacing`
 
@@ -160,8 +168,10 @@ def _lock_first_byte(descriptor):
 
 def abandon() -> None:
     """Removes what this program has partly written by `replacing`, before it ends."""
-    for directory in _directories:
-        clean_up(directory, str(os.getpid()))
+    for directory in list(_directories):
+        # Another thread may be writing there.
+        with contextlib.suppress(OSError):
+            clean_up(directory, str(os.getpid()))
 
 
 def clean_up(directory: pathlib.Path, process: str = "*") -> None:
@@ -214,6 +224,24 @@ def remove(path: pathlib.Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def safe_name(text: str, identity: str | None = None) -> str:
+    """Returns a name for a file that all systems allow.
+
+    Args:
+        text: Any text. It is returned unchanged if all systems allow it; otherwise the
+            characters that some do not are replaced, and a hash of the text is added,
+            so that different texts have different names.
+        identity: What distinguishes this from others of the same text, such as the
+            whole path of a file; its hash is always added.
+    """
+    name = re.sub(r"[^\w.+-]+", "_", text)[:MAX_NAME].strip("._")
+    name = _RESERVED.sub(r"\1_", name)
+    if name == text and identity is None:
+        return name
+    content = (text if identity is None else identity).encode(errors="surrogatepass")
+    return f"{name or 'unnamed'}-{hashlib.sha256(content).hexdigest()[:8]}"
 
 
 def size_of(path: str | pathlib.Path) -> int:

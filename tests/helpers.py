@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import os
 import pathlib
+import resource
 
 import keras
 import numpy as np
@@ -40,6 +41,17 @@ def own_networks():
     finally:
         for name in set(list_models()) - before:
             unregister(name)
+
+
+@contextlib.contextmanager
+def files_of_at_most(size):
+    """No file may grow beyond `size` bytes: writing fails as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def feature_maps(*shape: int):

@@ -4,7 +4,7 @@ import sys
 
 from absl import app, flags
 
-from se_keras.cli.exit import error_line
+from se_keras.cli.exit import ending_on_signals, error_line
 from se_keras.cli.user_modules import IMPORT_HELP, import_modules
 
 # The flags defined here are listed as those of the program.
@@ -16,12 +16,14 @@ def define_import_flag() -> flags.FlagHolder:
     return flags.DEFINE_string("import", None, IMPORT_HELP)
 
 
-def run_main(main) -> None:
-    """Runs an absl program. An error in its flags ends it with one line.
+def run_main(main, continues: bool = False) -> None:
+    """Runs an absl program. An error in its flags or a signal ends it with one line.
 
     Args:
         main: Function that takes the arguments that are not flags, after the name of
             the program.
+        continues: Whether the program is a training run, which the same command
+            continues after a signal.
     """
 
     def parse(argv):
@@ -30,7 +32,8 @@ def run_main(main) -> None:
         except flags.Error as error:
             sys.exit(error_line(error))
 
-    app.run(main, flags_parser=parse)
+    with ending_on_signals(continues):
+        app.run(main, flags_parser=parse)
 
 
 __all__ = ["define_import_flag", "import_modules", "run_main"]

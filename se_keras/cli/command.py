@@ -19,11 +19,17 @@ class Command:
             keywords of `ArgumentParser.add_argument`. It is called only when the
             subcommand is used: names of formats or recipes are read from the tables of
             the package, which import TensorFlow.
+        uses_keras: Whether it computes with Keras, and has the settings that Keras
+            documents as its defaults, whatever the user's `keras.json`.
+        continues: Whether it is a training run, which the same command continues after
+            a signal.
     """
 
     run: Callable
     help: str
     arguments: Callable[[], Mapping[str, Mapping]]
+    uses_keras: bool = True
+    continues: bool = False
 
 
 class CommandParser(argparse.ArgumentParser):

@@ -4,16 +4,14 @@ import argparse
 import contextlib
 import logging
 import os
-import signal
 import sys
-import threading
 
+from se_keras.backend import keras_defaults
 from se_keras.cli import data, evaluate, export, info, predict, summary
 from se_keras.cli import list as list_command
 from se_keras.cli.command import CommandParser
-from se_keras.cli.exit import exit_on_usage_error
+from se_keras.cli.exit import ending_on_signals, exit_on_usage_error
 from se_keras.cli.user_modules import IMPORT_HELP, import_modules
-from se_keras.files import abandon
 
 COMMANDS = {
     "summary": summary.COMMAND,
@@ -33,16 +31,18 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: The arguments. Defaults to those of the program.
 
     Raises:
-        SystemExit: With exit code 1 and one line on bad input, with code 2 and the
-            usage on an unknown flag.
+        SystemExit: With one line and an exit code of `se_keras.cli.exit.EXITS`.
     """
     # For what is not loaded yet, and for TFDS: errors only.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("absl").setLevel(logging.ERROR)
-    with _exit_on_closed_output(), exit_on_usage_error(), _clean_up_when_terminated():
+    with _exit_on_closed_output(), ending_on_signals(), exit_on_usage_error():
         options = vars(_parser().parse_args(arguments))
-        import_modules(options.pop("imports"))
-        COMMANDS[options.pop("command")].run(**options)
+        command = COMMANDS[options.pop("command")]
+        with ending_on_signals(command.continues):
+            import_modules(options.pop("imports"))
+            with keras_defaults() if command.uses_keras else contextlib.nullcontext():
+                command.run(**options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,29 +76,3 @@ def _exit_on_closed_output():
         # Python flushes the output once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-
-
-@contextlib.contextmanager
-def _clean_up_when_terminated():
-    """Removes partly written files when SIGTERM or SIGHUP ends the program.
-
-    The handler raises no exception: Python ignores one that is raised while the
-    garbage collector runs.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number, frame):
-        abandon()
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-
-    names = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP.
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = {number: signal.signal(number, leave) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

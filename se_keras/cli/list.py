@@ -28,4 +28,4 @@ def arguments():
     }
 
 
-COMMAND = Command(run, "names of the networks", arguments)
+COMMAND = Command(run, "names of the networks", arguments, uses_keras=False)

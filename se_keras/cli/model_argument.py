@@ -3,10 +3,7 @@
 import pathlib
 from typing import Any
 
-from se_keras.errors import UsageError
-
-# Keras puts the config of a whole model into its errors.
-LONGEST_REASON = 300
+from se_keras.errors import UsageError, keras_reason
 
 MODEL_HELP = "name of a network, or path of a .keras file"
 
@@ -35,11 +32,5 @@ def load(path: str) -> Any:
     except Exception as error:
         raise UsageError(
             "Expected a .keras file that Keras loads, with --import for layers of your "
-            f"own. Received: {path} ({_reason(error)})"
+            f"own. Received: {path} ({keras_reason(error)})"
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    """Returns what an error of Keras states, without the config of the model in it."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} ..."

@@ -16,17 +16,17 @@ CROPS = Table(
 )
 
 RANGES = {
-    "padding": (0, math.inf),
+    "padding": (0, 8192),
     "rotation": (0, 180),
     "jitter": (0, 255),
-    "operations": (0, math.inf),
+    "operations": (0, 100),
     "magnitude": (0, 10),
-    "magnitude_std": (0, math.inf),
+    "magnitude_std": (0, 100),
     "erasing": (0, 1),
-    "mixup": (0, math.inf),
-    "cutmix": (0, math.inf),
+    "mixup": (0, 1000),
+    "cutmix": (0, 1000),
     "cutmix_fraction": (0, 1),
-    "repeats": (1, math.inf),
+    "repeats": (1, 1000),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from se_keras.backend import require_tensorflow
+from se_keras.backend import keras_defaults, require_tensorflow
 from se_keras.errors import UsageError, as_usage_errors
 from se_keras.export import verification
 from se_keras.export.formats import FORMATS, Format
@@ -305,6 +305,7 @@ def openvino(
     return write(FORMATS["openvino"], model, path, shared, dynamic_batch=dynamic_batch)
 
 
+@keras_defaults()
 def quantization_errors(
     model: keras.Model,
     calibration: np.ndarray | Iterable,
@@ -354,6 +355,7 @@ def quantization_errors(
     return quantize.errors(calibrated, images)
 
 
+@keras_defaults()
 def write(
     form: Format,
     model: keras.Model,

@@ -17,7 +17,7 @@ from typing import Any
 
 import keras
 
-from se_keras.errors import UsageError
+from se_keras.errors import UsageError, keras_reason
 from se_keras.export.metadata import Metadata
 
 COMMAND = "from se_keras.export import child; child.main()"
@@ -100,11 +100,10 @@ def _write(name, network, path, metadata, options, modules):
         # Not in safe mode: the parent process wrote the file.
         model = keras.models.load_model(network, compile=False, safe_mode=False)
     except (TypeError, ValueError) as error:  # a class that is not registered here
-        reason = str(error).partition(" Full object config")[0]
         raise UsageError(
             "Expected layers that the TensorFlow backend of Keras can load in a child "
             "process: classes that are registered in a module, not in the main program "
-            f"or a notebook. Received: {reason}"
+            f"or a notebook. Received: {keras_reason(error)}"
         ) from error
     metadata = Metadata.from_json(metadata)
     FORMATS[name].write(model, pathlib.Path(path), metadata, **options)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from se_keras.errors import UsageError
+from se_keras.backend import keras_defaults
+from se_keras.errors import UsageError, keras_reason
 from se_keras.export.formats import FORMATS, format_of
 from se_keras.export.metadata import Metadata
 from se_keras.export.network import inference_form
@@ -42,6 +43,7 @@ class Classifier:
         return self.class_names[index] if self.class_names else f"class {index}"
 
 
+@keras_defaults()
 def load_classifier(path: str | pathlib.Path) -> Classifier:
     """Loads a classifier from an exported model or a `.keras` file.
 
@@ -84,7 +86,7 @@ def load_classifier(path: str | pathlib.Path) -> Classifier:
     except Exception as error:  # each reader has exceptions of its own
         raise UsageError(
             f"Expected a complete model file. Received: {str(path)!r}, which cannot be "
-            f"read: {error}"
+            f"read: {keras_reason(error)}"
         ) from error
     return _classifier(*opened)
 

@@ -2,12 +2,11 @@
 
 import dataclasses
 import operator
-import re
 from collections.abc import Iterable, Sequence
 
 import keras
 
-from se_keras.errors import UsageError, as_usage_errors
+from se_keras.errors import UsageError, as_usage_errors, keras_reason
 from se_keras.export.metadata import Metadata
 from se_keras.graph import fold
 from se_keras.graph.rewrite import Graph
@@ -187,7 +186,7 @@ def as_float32(model: keras.Model) -> keras.Model:
     except (TypeError, ValueError) as error:  # a class that is not registered, a lambda
         raise UsageError(
             "Expected a model that computes in float32, or one that Keras can rebuild "
-            f"from its config. Received: {model.name!r} ({str(error).splitlines()[0]})"
+            f"from its config. Received: {model.name!r} ({keras_reason(error)})"
         ) from error
     return copy
 
@@ -249,17 +248,8 @@ def _with_input_size(network: keras.Model, size: tuple[int, int]) -> keras.Model
     except ValueError as error:
         raise UsageError(
             f"Expected an input_size that {network.name!r} accepts. "
-            f"Received: input_size={size} ({_reason(error)})"
+            f"Received: input_size={size} ({keras_reason(error)})"
         ) from error
-
-
-def _reason(error) -> str:
-    """Returns the first line of an error that is not the name of a layer."""
-    lines = re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()
-    return next(
-        (line for line in lines if line and not line.startswith("Exception enc")),
-        lines[0],
-    )
 
 
 def _least_size(network) -> int:

@@ -1,7 +1,6 @@
 """Checkpoints of a run: written completely or not at all; the last and best kept."""
 
 import contextlib
-import errno
 import json
 import math
 import pathlib
@@ -11,18 +10,20 @@ import time
 import keras
 import tensorflow as tf
 
-from se_keras.errors import StorageError, UsageError
+from se_keras.errors import StorageError, UsageError, one_line, storage_reason
 from se_keras.files import clean_up, discard, replacing
 from se_keras.training.loop import Progress, Trainer
 
 # What TensorFlow raises on a damaged file.
-_DAMAGE = (tf.errors.OpError, OSError, LookupError, RuntimeError, ValueError)
-_NAME = re.compile(r"epoch-(\d+)-step-(\d+)")
-# Errors of a disk that is full, over its quota, or broken.
-_STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
-_STORAGE_MESSAGES = re.compile(
-    r"No space left|Disk quota exceeded|File too large|Input/output error|Read-only"
+_DAMAGE = (
+    tf.errors.OpError,
+    OSError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
 )
+_NAME = re.compile(r"epoch-(\d+)-step-(\d+)")
 
 
 class Checkpoints:
@@ -108,12 +109,12 @@ class Checkpoints:
             UsageError: If all checkpoints are damaged, or the checkpoint is one of
                 another network.
         """
-        damaged = {}
+        damaged: dict[str, str] = {}
         for name in reversed(self.names()):
             try:
-                saved = self._verify(name)
+                progress, seconds = self._verify(name)
             except _DAMAGE as error:
-                damaged[name] = str(error).splitlines()[0]
+                damaged[name] = one_line(error, 200)
                 continue
             self._read(name)
             for other, reason in damaged.items():
@@ -122,13 +123,13 @@ class Checkpoints:
                     f"continuing from {name}."
                 )
                 discard(self.path / other)
-            seconds = saved.pop("seconds")
-            return Progress(**saved), seconds
+            return progress, seconds
         if damaged:
+            name, reason = next(iter(damaged.items()))
             raise UsageError(
-                f"Expected an undamaged checkpoint in {self.path}. "
-                f"Received: damaged ones only ({damaged}). "
-                "Remove that directory to start from the beginning"
+                f"Expected an undamaged checkpoint in {self.path}; remove that "
+                "directory to start from the beginning. Received: "
+                f"{len(damaged)} damaged ones ({name}: {reason})"
             )
         return Progress(), 0.0
 
@@ -137,7 +138,9 @@ class Checkpoints:
         reader = tf.train.load_checkpoint(self.path / name / "state")
         for key in reader.get_variable_to_shape_map():
             reader.get_tensor(key)
-        return _saved(reader)
+        saved = _saved(reader)
+        seconds = float(saved.pop("seconds"))
+        return Progress(**saved), seconds
 
     def _read(self, name):
         try:
@@ -146,7 +149,7 @@ class Checkpoints:
         except (AssertionError, ValueError) as error:
             raise UsageError(
                 f"Expected a checkpoint of the same network and optimizer. Received: "
-                f"{self.path / name} ({str(error).splitlines()[0]})"
+                f"{self.path / name} ({one_line(error, 200)})"
             ) from error
 
     def restore_best(self) -> Progress:
@@ -243,18 +246,20 @@ class CheckpointRun(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def storage_errors(what: str):
-    """Turns errors of a full or broken disk into `StorageError`.
+    """Turns errors that a full or broken disk caused into `StorageError`.
 
     Args:
         what: What is being written, for the message.
     """
     try:
         yield
-    except (OSError, tf.errors.OpError) as error:
-        known = getattr(error, "errno", None) in _STORAGE_ERRNOS
-        if not known and not _STORAGE_MESSAGES.search(str(error)):
+    except StorageError:
+        raise
+    # Writers of files raise many kinds of errors.
+    except Exception as error:
+        reason = storage_reason(error)
+        if reason is None:
             raise
-        reason = re.sub(r"\{\{.*?\}\} ", "", str(error).splitlines()[0])
         raise StorageError(
             f"{what} could not be written: {reason}. Earlier checkpoints are intact: "
             "free some space and start the same command again"

@@ -1,16 +1,17 @@
 """What values a field of a recipe may have, declared in the type of the field.
 
-epochs: Annotated[int, POSITIVE]
+epochs: Annotated[int, POSITIVE, at_most(100_000)]
 loss: Annotated[str, OneOf(LOSSES)] = "cross_entropy"
 """
 
 import dataclasses
 import difflib
-import math
 import typing
 from collections.abc import Callable, Collection
 
-from se_keras.errors import UsageError
+from se_keras.errors import UsageError, one_line
+
+MAX_VALUE = 100  # characters of a value in an error
 
 
 def require(valid: bool, expectation: str, name: str, value: object) -> None:
@@ -23,7 +24,22 @@ def require(valid: bool, expectation: str, name: str, value: object) -> None:
         value: Its value.
     """
     if not valid:
-        raise UsageError(f"Expected {expectation} {name}. Received: {name}={value}")
+        raise UsageError(
+            f"Expected {expectation} {name}. Received: {name}={as_text(value)}"
+        )
+
+
+def as_text(value: object, form: Callable[[object], str] = str) -> str:
+    """Returns a value as a short text, also an integer that Python does not print.
+
+    Args:
+        value: The value.
+        form: `str` or `repr`.
+    """
+    try:
+        return one_line(form(value), MAX_VALUE)
+    except ValueError:  # sys.set_int_max_str_digits
+        return "an integer of thousands of digits"
 
 
 def require_choice(name: str, value: object, choices: Collection[str]) -> None:
@@ -39,13 +55,22 @@ def require_choice(name: str, value: object, choices: Collection[str]) -> None:
         hint = f"Did you mean {nearest[0]}? " if nearest else ""
         raise UsageError(
             f"Expected {name} to be one of {', '.join(sorted(choices))}. {hint}"
-            f"Received: {value!r}"
+            f"Received: {as_text(value, repr)}"
         )
+
+
+def is_utf8(text: str) -> bool:
+    """Returns whether a text can be written: a file name may have other bytes in it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """Numbers in a range.
+    """Numbers in a range: one number, or each of several.
 
     Attributes:
         expectation: What an error states as expected, before the name of the field.
@@ -55,15 +80,27 @@ class Range:
     expectation: str
     contains: Callable[[float], bool]
 
-    def check(self, name: str, value: float) -> None:
+    def check(self, name: str, value: float | tuple[float, ...]) -> None:
         """Raises a `UsageError` if a number is not in the range."""
-        require(self.contains(value), self.expectation, name, value)
+        for each in value if isinstance(value, tuple) else (value,):
+            require(self.contains(each), self.expectation, name, each)
 
 
-POSITIVE = Range("a positive", lambda value: 0 < value < math.inf)
-NOT_NEGATIVE = Range("0 or more for", lambda value: 0 <= value < math.inf)
+def at_most(most: int) -> Range:
+    """Returns the range of the numbers up to `most`."""
+    return Range(f"at most {most} for", lambda value: value <= most)
+
+
+POSITIVE = Range("a positive", lambda value: value > 0)
+NOT_NEGATIVE = Range("0 or more for", lambda value: value >= 0)
 FRACTION = Range("a number in 0..1 for", lambda value: 0 <= value <= 1)
 SEED = Range("less than 2**32 for", lambda value: value < 2**32)
+# For every number: counts of steps and learning rates stay within what TensorFlow can
+# represent.
+LARGEST = at_most(2**32)
+MOST_EPOCHS = at_most(100_000)
+MOST_IMAGES = at_most(2**20)  # of a batch
+MOST_PIXELS = at_most(8192)  # height and width of an image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +133,13 @@ def check_fields(settings) -> None:
     hints = typing.get_type_hints(type(settings), include_extras=True)
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
+        if value is None:
+            continue
         for check in getattr(hints[field.name], "__metadata__", ()):
-            if value is not None and isinstance(check, Range | OneOf):
+            if isinstance(check, Range | OneOf):
                 check.check(field.name, value)
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, str):
+                require(is_utf8(each), "text in UTF-8 for", field.name, repr(each))
+            elif isinstance(each, int | float):
+                LARGEST.check(field.name, each)

@@ -8,6 +8,8 @@ SAMPLINGS = ("uniform", BALANCED)
 EXPORTED_EPOCHS = ("last", "best")
 
 SCHEDULES = ("step", "cosine")
+# Those whose rate in an epoch is the same in a longer run: a run can be made longer.
+EXTENDABLE = ("step",)
 # How the learning rate follows the batch: power of the factor of the batch size.
 RATE_SCALINGS = {"linear": 1.0, "square_root": 0.5, "none": 0.0}
 

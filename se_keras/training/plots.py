@@ -1,13 +1,15 @@
 """Plots of a run."""
 
-import csv
 import math
 import pathlib
 from typing import TYPE_CHECKING
 
+from se_keras.errors import UsageError
 from se_keras.files import replacing
+from se_keras.training.workdir import read_metrics
 
 TRAINING, EVALUATION, RATE = "#1f77b4", "#d62728", "#555555"
+NEEDED = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 # Learning rates that differ by a larger factor are plotted on a logarithmic axis.
 LARGE = 30
 
@@ -28,6 +30,9 @@ def plot_curves(
     Returns:
         The `matplotlib.figure.Figure`.
 
+    Raises:
+        UsageError: If the file is not a table with these columns.
+
     Example:
 
     ```python
@@ -46,7 +51,8 @@ def plot_curves(
     loss, accuracy, rate = figure.subplots(
         3, sharex=True, gridspec_kw={"height_ratios": (3, 3, 1)}
     )
-    figure.suptitle(title)
+    # Names of data sets may contain "$", which starts a formula.
+    figure.suptitle(title, parse_math=False)
     style = {"marker": "o" if len(epochs) <= 40 else None, "markersize": 3}
     # Not all epochs are evaluated.
     evaluated = [i for i, v in enumerate(columns["val_accuracy"]) if not math.isnan(v)]
@@ -92,6 +98,13 @@ def plot_curves(
 
 def _columns(metrics) -> dict[str, list[float]]:
     """Returns the columns of a CSV file; missing values are NaN."""
-    with pathlib.Path(metrics).open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name] or "nan") for row in rows] for name in rows[-1]}
+    rows = read_metrics(pathlib.Path(metrics))
+    names = rows[-1] if rows else {}
+    columns = {name: [float(row[name] or "nan") for row in rows] for name in names}
+    missing = [name for name in NEEDED if name not in columns]
+    if missing:
+        raise UsageError(
+            f"Expected a table with the columns {', '.join(NEEDED)}. "
+            f"Received: {str(metrics)!r} without {missing[0]}"
+        )
+    return columns

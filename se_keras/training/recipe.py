@@ -10,6 +10,9 @@ from se_keras.data.splits import Splits
 from se_keras.models.preprocessing import INTERPOLATIONS
 from se_keras.training.checks import (
     FRACTION,
+    MOST_EPOCHS,
+    MOST_IMAGES,
+    MOST_PIXELS,
     NOT_NEGATIVE,
     POSITIVE,
     SEED,
@@ -112,9 +115,9 @@ class Recipe:
 
     dataset: Annotated[str, Subject.DATA]
     model: Annotated[str, Subject.MODEL]
-    epochs: Annotated[int, Subject.SCHEDULE, POSITIVE]
-    batch_size: Annotated[int, Subject.SCHEDULE, POSITIVE]
-    image_size: Annotated[int, Subject.DATA, POSITIVE]
+    epochs: Annotated[int, Subject.SCHEDULE, POSITIVE, MOST_EPOCHS]
+    batch_size: Annotated[int, Subject.SCHEDULE, POSITIVE, MOST_IMAGES]
+    image_size: Annotated[int, Subject.DATA, POSITIVE, MOST_PIXELS]
     learning_rate: Annotated[float, Subject.SCHEDULE, POSITIVE]
     task: Annotated[str, Subject.MODEL, OneOf(TASKS)] = "classification"
     weights: Annotated[str | None, Subject.MODEL] = None
@@ -126,7 +129,9 @@ class Recipe:
     freeze_epochs: Annotated[int, Subject.MODEL, NOT_NEGATIVE] = 0
     layer_decay: Annotated[float, Subject.MODEL, POSITIVE, FRACTION] = 1.0
     gradient_accumulation: Annotated[int, Subject.SCHEDULE, POSITIVE] = 1
-    evaluation_size: Annotated[int | None, Subject.EVALUATION, POSITIVE] = None
+    evaluation_size: Annotated[
+        int | None, Subject.EVALUATION, POSITIVE, MOST_PIXELS
+    ] = None
     evaluation_crop: Annotated[float | None, Subject.EVALUATION, POSITIVE, FRACTION] = (
         None
     )

@@ -6,6 +6,7 @@ copy this file.
 
 import contextlib
 import dataclasses
+import os
 import time
 from typing import Any
 
@@ -13,8 +14,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from se_keras.errors import AbandonedError, InterruptionError, UsageError
-from se_keras.files import replacing, write_json
+from se_keras.backend import keras_defaults
+from se_keras.data.folder import FOLDER
+from se_keras.errors import InterruptionError, UsageError, one_line
+from se_keras.files import replacing, safe_name, write_json
+from se_keras.signals import on_signals
 from se_keras.training.checkpoints import CheckpointRun, Checkpoints, storage_errors
 from se_keras.training.cluster import Cluster
 from se_keras.training.finetune import FreezeBackbone
@@ -23,7 +27,7 @@ from se_keras.training.monitoring import EarlyStopping, Speed, TensorBoard
 from se_keras.training.optimizer import make_optimizer
 from se_keras.training.progress_bar import ProgressBar
 from se_keras.training.recipe import Recipe
-from se_keras.training.signals import leave_at_once, on_signals
+from se_keras.training.schedule import make_schedule
 from se_keras.training.strategy import make_strategy
 from se_keras.training.tasks import task_class
 from se_keras.training.tasks.task import Task
@@ -47,7 +51,9 @@ def train(
     Raises:
         UsageError: On bad input, before anything long starts; or if the loss or a
             weight is not finite.
-        InterruptionError: After SIGTERM or SIGINT; the progress is saved.
+        InterruptionError: After SIGTERM or SIGINT in training; the progress is saved.
+            At other times there is nothing to save, and a signal has the effect that
+            it has in the program.
         StorageError: If the disk of the work directory is full or fails.
         WorkerLostError: If another worker has stopped.
 
@@ -62,12 +68,11 @@ def train(
     runtime = recipe.runtime
     if runtime.deterministic:
         tf.config.experimental.enable_op_determinism()
-    # Before signals are handled: Python runs no handler while workers wait for others.
     cluster = Cluster(
         strategy
         or make_strategy(runtime.strategy, runtime.workers, runtime.worker_index)
     )
-    with on_signals(leave_at_once), cluster.lost_worker_errors():
+    with keras_defaults(), cluster.lost_worker_errors():
         return _train(recipe, cluster)
 
 
@@ -77,7 +82,11 @@ def _train(recipe, cluster):
     # Check all input before anything long starts.
     task = task_class(recipe.task)(recipe)
     cluster.check_batch_size(recipe.batch_size, recipe.gradient_accumulation)
-    workdir = WorkDir(_workdir_path(recipe), recipe) if cluster.is_chief else None
+    workdir = WorkDir(workdir_path(recipe), recipe) if cluster.is_chief else None
+    # What the weights to start from decide is needed later, and they are not.
+    task.findings = cluster.broadcast(
+        workdir.findings if workdir and workdir.has_checkpoint else None
+    )
     with cluster.chief_first():  # which may have to prepare the data
         task.open(cluster.shard)
     if workdir:
@@ -87,11 +96,11 @@ def _train(recipe, cluster):
     # have, or for weights that do not fit.
     trainer = _make_trainer(task, cluster, steps_per_epoch)
 
-    with _opened(workdir):
+    with _opened(workdir, task):
         # Train what is left to train, and evaluate.
         if workdir:
             _introduce(task, cluster, workdir)
-        with task.data_errors():
+        with task.data_errors(), _memory_errors(recipe):
             checkpoints = _checkpoints(trainer, workdir)
             training_seconds, earlier_seconds = _fit(
                 trainer, workdir, checkpoints, steps_per_epoch
@@ -134,8 +143,16 @@ def _train(recipe, cluster):
         return cluster.broadcast(report)
 
 
-def _workdir_path(recipe):
-    return recipe.runtime.workdir or f"runs/{recipe.dataset}-{recipe.model}"
+def workdir_path(recipe: Recipe) -> str:
+    """Returns the work directory of a recipe, by default `runs/DATASET-MODEL`."""
+    if recipe.runtime.workdir:
+        return recipe.runtime.workdir
+    dataset, model = recipe.dataset, safe_name(recipe.model)
+    if not dataset.startswith(FOLDER):
+        return f"runs/{safe_name(dataset)}-{model}"
+    # Two folders of images may have the same name.
+    path = os.path.abspath(os.path.expanduser(dataset.removeprefix(FOLDER)))
+    return f"runs/{safe_name(os.path.basename(path), path)}-{model}"
 
 
 def _steps_per_epoch(task):
@@ -152,7 +169,7 @@ def _make_trainer(task: Task, cluster: Cluster, steps_per_epoch: int) -> Trainer
     recipe = task.recipe
     keras.utils.set_random_seed(recipe.seed)
     with cluster.scope():
-        model = task.create_model()
+        model = task.create_model(load_weights=task.findings is None)
         average = task.create_model(load_weights=False) if recipe.ema else None
         if recipe.sync_batch_norm:
             _synchronize(model, average)
@@ -170,13 +187,29 @@ def _synchronize(*models):
 
 
 @contextlib.contextmanager
-def _opened(workdir):
+def _opened(workdir, task):
     """A context that locks the work directory, which only the chief has."""
     if not workdir:
         yield
         return
-    with workdir.open(), storage_errors(f"A file of {workdir.path}"):
+    with workdir.open(task.to_find()), storage_errors(f"A file of {workdir.path}"):
         yield
+
+
+@contextlib.contextmanager
+def _memory_errors(recipe):
+    """Turns errors of a device without enough memory into `UsageError`."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        if "OOM" not in str(error):
+            raise  # a disk
+        raise UsageError(
+            "Expected a step that fits in the memory of the device: lower batch_size "
+            "or image_size, or raise gradient_accumulation. Received: "
+            f"batch_size={recipe.batch_size}, image_size={recipe.image_size} "
+            f"({one_line(error, 200)})"
+        ) from error
 
 
 def _introduce(task, cluster, workdir):
@@ -194,7 +227,20 @@ def _introduce(task, cluster, workdir):
     if task.load_report:
         print(f"Weights: {task.load_report}.")
         write_json(workdir.path / "weights.json", dataclasses.asdict(task.load_report))
+    if workdir.earlier_epochs:
+        first = workdir.earlier_epochs + 1
+        print(
+            f"The run of {workdir.earlier_epochs} epochs gets longer. Schedule "
+            f"{recipe.schedule}: epochs {first} to {recipe.epochs} have the learning "
+            "rates of a run of that length, "
+            f"{_rate_in(recipe, first):.3g} in epoch {first}."
+        )
     print(f"Work directory: {workdir.path}", flush=True)
+
+
+def _rate_in(recipe, epoch):
+    """Returns the learning rate at the start of an epoch, counted from 1."""
+    return float(make_schedule(recipe, 1)(epoch - 1))
 
 
 def _checkpoints(trainer, workdir):
@@ -226,12 +272,18 @@ def _fit(trainer, workdir, checkpoints, steps_per_epoch):
         seconds=seconds,
     )
 
-    def stop(name):
-        print(f"\nReceived {name}: ending after this step.", flush=True)
-        trainer.request_stop()
+    received = []
 
-    try:
-        with on_signals(stop):
+    def stop(name):
+        received.append(name)
+        trainer.request_stop()
+        # The signal may have interrupted `print`, which cannot be called again then.
+        with contextlib.suppress(RuntimeError, OSError):
+            print(f"\nReceived {name}: ending after this step.", flush=True)
+
+    # Until all is saved: the next signal ends the process.
+    with on_signals(stop):
+        try:
             trainer.fit(
                 task.training_batches,
                 task.evaluation_batches(),
@@ -241,15 +293,17 @@ def _fit(trainer, workdir, checkpoints, steps_per_epoch):
                 callbacks=_callbacks(trainer, workdir, saving, steps_per_epoch),
                 verbose=1 if cluster.is_chief else 0,
             )
-    except AbandonedError:
-        # In the middle of a step: its weights may be new and its number old.
-        raise
-    except InterruptionError as interruption:
-        saving.save()
-        raise InterruptionError(
-            f"{interruption}, which is saved. The same command continues from there"
-        ) from interruption
+        except InterruptionError as interruption:
+            saving.save()
+            raise InterruptionError(_saved(str(interruption))) from interruption
+        # After the last step, where no step looks at it.
+        if cluster.sum(len(received)):
+            raise InterruptionError(_saved(f"After epoch {trainer.progress.epoch}"))
     return saving.seconds, seconds
+
+
+def _saved(where):
+    return f"{where}, which is saved. The same command continues from there"
 
 
 def _restore(trainer, checkpoints):

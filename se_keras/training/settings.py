@@ -15,15 +15,18 @@ import sys
 import textwrap
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import yaml
 
-from se_keras.errors import UsageError
+from se_keras.errors import UsageError, one_line
 from se_keras.files import replacing
+from se_keras.training.checks import as_text
 from se_keras.training.subjects import Subject
 
+# Of a YAML file of settings: its size, and its values with those that aliases repeat.
+MAX_BYTES, MAX_VALUES = 100_000, 1000
 BOOLEANS = {"true": True, "false": False}
 FLAT = {"flat": True}
 
@@ -152,12 +155,17 @@ def read_config(path: str | pathlib.Path) -> dict[str, object]:
             twice.
     """
     try:
-        text = pathlib.Path(path).expanduser().read_text()
-        content = yaml.load(text, _LoaderOfUniqueKeys)  # a safe one
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        with pathlib.Path(path).expanduser().open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
+            raise ValueError(f"more than {MAX_BYTES} bytes")
+        content = yaml.load(text.decode(), _LoaderOfUniqueKeys)  # a safe one
+        _check_size(content)
+    # PyYAML raises a ValueError for a long integer, and recurses.
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UsageError(
             f"Expected a YAML file with fields of a recipe. Received: {str(path)!r} "
-            f"({error})"
+            f"({one_line(error, 300)})"
         ) from error
     if not isinstance(content, dict) or not all(isinstance(k, str) for k in content):
         raise UsageError(
@@ -167,17 +175,45 @@ def read_config(path: str | pathlib.Path) -> dict[str, object]:
     return flattened(content)
 
 
+def _check_size(content):
+    """Raises a `ValueError` on more values than a recipe can have.
+
+    An alias repeats what it stands for, also another alias, and may contain itself.
+    """
+    left, count = [content], 0
+    while left:
+        value = left.pop()
+        count += 1
+        if count > MAX_VALUES:
+            raise ValueError(f"more than {MAX_VALUES} values, with those of aliases")
+        if isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list | tuple | set):
+            left += value
+
+
 class _LoaderOfUniqueKeys(yaml.SafeLoader):
     """Raises on a duplicate key, as YAML requires and PyYAML does not."""
 
     def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = [key for key in keys if keys.count(key) > 1]
-        if twice:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"found {twice[0]!r} twice", node.start_mark
-            )
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                continue  # The base class raises an error.
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"found {key!r} twice", node.start_mark
+                )
+            seen.add(key)
         return super().construct_mapping(node, deep)
+
+    def flatten_mapping(self, node):
+        super().flatten_mapping(node)  # replaces merge keys, `<<`
+        if len(node.value) > MAX_VALUES:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"found more than {MAX_VALUES} keys", node.start_mark
+            )
 
 
 def write_config(path: str | pathlib.Path, settings: Any) -> None:
@@ -189,7 +225,8 @@ def write_config(path: str | pathlib.Path, settings: Any) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_text(
-            yaml.safe_dump(_plain(settings), sort_keys=False, allow_unicode=True)
+            yaml.safe_dump(_plain(settings), sort_keys=False, allow_unicode=True),
+            encoding="utf-8",
         )
 
 
@@ -250,7 +287,8 @@ def _unknown(name, fields):
     nearest = nearest or difflib.get_close_matches(name, fields, n=1, cutoff=0.5)
     hints = (f"Did you mean {n} ({_type_name(fields[n].type)})? " for n in nearest)
     return (
-        f"Expected field to be one of the recipe's. {''.join(hints)}Received: {name!r}"
+        f"Expected field to be one of the recipe's. {''.join(hints)}"
+        f"Received: {as_text(name, repr)}"
     )
 
 
@@ -260,7 +298,7 @@ def _convert(value, field: Field):
         return _as_type(value, field.type)
     raise UsageError(
         f"Expected {_type_name(field.type)} for {field.name}. "
-        f"Received: {field.name}={value!r}"
+        f"Received: {field.name}={as_text(value, repr)}"
     )
 
 

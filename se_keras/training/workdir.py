@@ -8,16 +8,20 @@ import pathlib
 import platform
 import statistics
 import tempfile
+from collections.abc import Mapping
 from importlib import metadata
+from typing import Any
 
 import keras
 
 from se_keras.data.fingerprint import Fingerprint
-from se_keras.errors import UsageError
+from se_keras.errors import StorageError, UsageError, one_line, storage_reason
 from se_keras.export.formats import FORMATS
 from se_keras.files import clean_up, lock, replacing, write_json
+from se_keras.training.checks import as_text
+from se_keras.training.choices import EXTENDABLE
 from se_keras.training.recipe import Recipe
-from se_keras.training.settings import write_config
+from se_keras.training.settings import flattened, write_config
 
 # What a run writes for others to use.
 RESULTS = (
@@ -25,6 +29,11 @@ RESULTS = (
     "report.json",
     *(form.file_name() for form in FORMATS.values()),
 )
+# What is replaced without being looked at, and has to be what a run would write.
+FILES = ("config.json", "recipe.yaml", "metrics.csv", "model.keras", "report.json")
+DIRECTORIES = ("checkpoints", "tensorboard")
+MAX_DIFFERENCES = 8  # in an error
+FINDINGS = "findings"  # in config.json
 PACKAGES = ("se-keras", "keras", "tensorflow", "tensorflow-datasets", "numpy")
 
 
@@ -43,17 +52,38 @@ class WorkDir:
         recipe: Settings of the run.
 
     Raises:
-        UsageError: If the directory could not be written, or belongs to a run with
-            other settings, except those of `runtime`, which may differ.
+        UsageError: If the directory could not be written, a file in it is damaged, or
+            it belongs to a run with other settings. Those of `runtime` may differ, and
+            `epochs` may be larger with a schedule that permits it.
+
+    Attributes:
+        path: The directory.
+        earlier_epochs: The `epochs` of the run that this one makes longer, else `None`.
     """
 
     def __init__(self, path: str | pathlib.Path, recipe: Recipe):
         self.path = pathlib.Path(path).expanduser()
+        self.earlier_epochs: int | None = None
         self._recipe = recipe
         self._fingerprint: Fingerprint | None = None
         with self._as_usage_error():
+            self._check_kinds()
             self._check_settings()
             self._check_parent()
+            read_metrics(self.metrics)
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a checkpoint to continue from."""
+        return any(self.checkpoints.glob("epoch-*"))
+
+    @property
+    def findings(self) -> dict[str, Any] | None:
+        """What the run found at its start and needs again; `None` for a new run."""
+        if not self.config.exists():
+            return None
+        found = self._read_config().get(FINDINGS)
+        return found if isinstance(found, dict) else {}
 
     def check_data(self, fingerprint: Fingerprint | None) -> None:
         """Checks that the data set is that of the earlier parts of the run.
@@ -71,8 +101,11 @@ class WorkDir:
                 print(changes)
 
     @contextlib.contextmanager
-    def open(self):
+    def open(self, findings: Mapping[str, Any] | None = None):
         """A context that creates the directory and locks it for other runs.
+
+        Args:
+            findings: What the run found at its start, of types that JSON can represent.
 
         Raises:
             UsageError: If the directory cannot be written, or another run uses it.
@@ -82,7 +115,7 @@ class WorkDir:
             file = (self.checkpoints / "lock").open("a")
         with file:
             self._lock(file)
-            self._write_settings()
+            self._write_settings(findings or {})
             yield
 
     def _lock(self, file):
@@ -98,16 +131,23 @@ class WorkDir:
             # Some network file systems have no locks.
             print(f"{self.path} cannot be locked ({error}): start no second run in it.")
 
-    def _write_settings(self):
+    def _write_settings(self, findings):
         with self._as_usage_error():
             # Again: another run may have started here in the meantime.
             self._check_settings()
             with tempfile.TemporaryFile(dir=self.path):
                 pass
             clean_up(self.path)
-            if not self.config.exists():
+            if self.earlier_epochs:
+                config = {**self._read_config(), "epochs": self._recipe.epochs}
+            elif not self.config.exists():
                 settings = dataclasses.asdict(self._recipe)
-                write_json(self.config, {**settings, "versions": versions()})
+                found = {FINDINGS: dict(findings)} if findings else {}
+                config = {**settings, **found, "versions": versions()}
+            else:
+                config = None
+            if config:
+                write_json(self.config, config)
                 write_config(self.path / "recipe.yaml", self._recipe)
             if self._fingerprint:
                 self._fingerprint.write(self.path)
@@ -149,26 +189,80 @@ class WorkDir:
                     f"Received: {self.path}, which has {found[0]} and no config.json"
                 )
             return
-        # Through JSON, so that tuples compare with lists.
-        wanted = json.loads(json.dumps(dataclasses.asdict(self._recipe)))
-        # What the machine decides may change when a run continues.
-        del wanted["runtime"]
-        saved = json.loads(self.config.read_text())
+        wanted = _plain(dataclasses.asdict(self._recipe))
+        # An earlier version of the package may not have had all of them.
+        saved = {**_plain(_defaults()), **_plain(self._read_config())}
+        differing = [
+            f"{name}: {as_text(saved.get(name), repr)} there, "
+            f"{as_text(value, repr)} here"
+            for name, value in wanted.items()
+            # What the machine decides may change when a run continues.
+            if not name.startswith("runtime.")
+            and name != "epochs"
+            and saved.get(name) != value
+        ]
+        if differing:
+            if len(differing) > MAX_DIFFERENCES:
+                more = f"{len(differing) - MAX_DIFFERENCES} more"
+                differing = [*differing[:MAX_DIFFERENCES], more]
+            raise UsageError(
+                f"{self.path} belongs to a run with other settings: "
+                f"{'; '.join(differing)}. Give another --workdir, or the same settings"
+            )
+        self._check_epochs(saved.get("epochs"))
+
+    def _check_epochs(self, earlier):
+        """Raises an error if the run cannot get from some epochs to those wanted."""
+        epochs, schedule = self._recipe.epochs, self._recipe.schedule
+        self.earlier_epochs = None
+        if earlier == epochs:
+            return
+        if not isinstance(earlier, int) or epochs < earlier:
+            raise UsageError(
+                f"Expected epochs={as_text(earlier)} or more for the run in "
+                f"{self.path}, or another --workdir. Received: epochs={epochs}"
+            )
+        if schedule not in EXTENDABLE:
+            raise UsageError(
+                f"Expected epochs={earlier} for the run in {self.path}: its learning "
+                f"rate, schedule={schedule}, ends with epoch {earlier}. To train on, "
+                f"start a new run with --weights={self.path / 'model.keras'} and "
+                f"another --workdir. Received: epochs={epochs}"
+            )
+        self.earlier_epochs = earlier
+
+    def _read_config(self):
+        """Returns the settings in `config.json`.
+
+        Raises:
+            UsageError: If it is damaged.
+        """
+        try:
+            saved = json.loads(self.config.read_text())
+        except (ValueError, RecursionError) as error:
+            raise UsageError(
+                f"Expected the settings of a run in config.json. Received: "
+                f"{self.config}, which is not JSON ({one_line(error, 200)})"
+            ) from error
         if not isinstance(saved, dict):
             raise UsageError(
                 "Expected the settings of a run in config.json. "
                 f"Received: {self.config}, which is not a mapping"
             )
-        differing = [
-            f"{name}: {saved.get(name)!r} there, {value!r} here"
-            for name, value in wanted.items()
-            if saved.get(name) != value
-        ]
-        if differing:
-            raise UsageError(
-                f"{self.path} belongs to a run with other settings: "
-                f"{'; '.join(differing)}. Give another --workdir, or the same settings"
-            )
+        return saved
+
+    def _check_kinds(self):
+        """Raises an error if a directory is where a file belongs, or vice versa."""
+        for names, is_wrong, expected in (
+            (FILES, pathlib.Path.is_dir, "a file"),
+            (DIRECTORIES, pathlib.Path.is_file, "a directory"),
+        ):
+            for path in (self.path / name for name in names):
+                if is_wrong(path):
+                    raise UsageError(
+                        f"Expected {expected}, or nothing, at {path}. Received: "
+                        f"{'a file' if path.is_file() else 'a directory'}"
+                    )
 
     def _check_parent(self):
         """Raises an error if the directory could not be created; creates nothing."""
@@ -182,7 +276,11 @@ class WorkDir:
     def _as_usage_error(self):
         try:
             yield
-        except (OSError, json.JSONDecodeError) as error:
+        except OSError as error:
+            if storage_reason(error) is not None:
+                raise StorageError(
+                    f"{self.path} could not be written: {one_line(error, 200)}"
+                ) from error
             raise UsageError(
                 "Expected a work directory that can be written. "
                 f"Received: {str(self.path)!r} ({error})"
@@ -200,11 +298,11 @@ class MetricsFile(keras.callbacks.Callback):
     def __init__(self, workdir: WorkDir, initial_epoch: int):
         super().__init__()
         self._path = workdir.metrics
-        self._rows = []
-        if self._path.exists():
-            with self._path.open(newline="") as file:
-                rows = list(csv.DictReader(file))
-            self._rows = [row for row in rows if int(row["epoch"]) <= initial_epoch]
+        self._rows: list[dict] = [
+            row
+            for row in read_metrics(self._path)
+            if float(row["epoch"]) <= initial_epoch
+        ]
 
     def on_epoch_end(self, epoch, logs=None):
         """Adds a row: the number of the finished epoch, from 1, and its logs."""
@@ -218,6 +316,50 @@ class MetricsFile(keras.callbacks.Callback):
             writer = csv.DictWriter(file, fieldnames=[*columns])
             writer.writeheader()
             writer.writerows(self._rows)
+
+
+def _plain(settings):
+    """Returns settings by path as JSON represents them: tuples are lists."""
+    return flattened(json.loads(json.dumps(settings)))
+
+
+def _defaults():
+    """Returns the fields of a recipe that have a default."""
+    return {
+        field.name: dataclasses.asdict(field.default)
+        if dataclasses.is_dataclass(field.default)
+        else field.default
+        for field in dataclasses.fields(Recipe)
+        if field.default is not dataclasses.MISSING
+    }
+
+
+def read_metrics(path: pathlib.Path) -> list[dict[str, str]]:
+    """Returns the rows of a `metrics.csv`; none if there is no file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UsageError: If it is not a table of numbers with a column `epoch`.
+    """
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            float(row["epoch"])
+            for cell in row.values():
+                float(cell or "nan")
+    # A short row has cells that are `None`, a long one a list of cells.
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise UsageError(
+            "Expected a table of numbers with a column 'epoch', as a run writes it; "
+            f"without the file the run continues. Received: {path} "
+            f"({type(error).__name__}: {one_line(error, 100)})"
+        ) from error
+    return rows
 
 
 def versions() -> dict[str, str]:

@@ -1,6 +1,4 @@
-import contextlib
 import os
-import resource
 import shutil
 
 import keras
@@ -11,6 +9,7 @@ import tensorflow as tf
 from se_keras.errors import InterruptionError, StorageError, UsageError
 from se_keras.training.checkpoints import CheckpointRun, Checkpoints, storage_errors
 from se_keras.training.loop import Progress
+from tests.helpers import files_of_at_most
 from tests.training import trainers
 
 BATCH, STEPS, EPOCHS = 4, 5, 3
@@ -216,17 +215,6 @@ def test_what_a_killed_run_left_is_removed(tmp_path):
     trainer = make_trainer()
     assert Checkpoints(tmp_path, trainer.state, 2).restore()[0].epoch == 1
     assert [path.name[:5] for path in tmp_path.iterdir()] == ["epoch"]
-
-
-@contextlib.contextmanager
-def files_of_at_most(size):
-    """No file may grow beyond `size` bytes: writing fails as on a full disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_disk_that_takes_no_more(tmp_path):

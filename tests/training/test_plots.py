@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from se_keras.errors import UsageError
 from se_keras.training.plots import plot_curves
 
 HEADER = "epoch,accuracy,loss,val_accuracy,val_loss,learning_rate\n"
@@ -12,11 +13,11 @@ ROWS = [
 ]
 
 
-def picture(folder, rows, header=HEADER):
+def picture(folder, rows, header=HEADER, title="a on b"):
     """Draws a metrics file; returns the drawn figure and the pixels of the file."""
     folder.mkdir(exist_ok=True)
     (folder / "metrics.csv").write_text(header + "".join(rows))
-    figure = plot_curves(folder / "metrics.csv", folder / "curves.png", "a on b")
+    figure = plot_curves(folder / "metrics.csv", folder / "curves.png", title)
     return figure, np.asarray(Image.open(folder / "curves.png").convert("RGB"))
 
 
@@ -50,3 +51,18 @@ def test_rates_of_several_sizes_have_a_logarithmic_axis(tmp_path):
 def test_short_and_older_files(rows, tmp_path):
     _, pixels = picture(tmp_path, rows)
     assert pixels.std() > 0
+
+
+def test_title_that_would_be_a_formula(tmp_path):
+    figure, pixels = picture(tmp_path, ROWS, title="m on folder:/m$_$x")
+    _, plain = picture(tmp_path / "plain", ROWS, title="m on folder:/mx_xx")
+    assert figure.get_suptitle() == "m on folder:/m$_$x"
+    # Drawn as it is: about as much ink as a title of other letters.
+    ink, other = ((255.0 - image[:40]).sum() for image in (pixels, plain))
+    assert ink == pytest.approx(other, rel=0.2)
+
+
+@pytest.mark.parametrize("header", ["epoch,loss\n", "loss,accuracy\n"])
+def test_file_without_columns(header, tmp_path):
+    with pytest.raises(UsageError, match="Expected a table"):
+        picture(tmp_path, ["1,2\n"], header)

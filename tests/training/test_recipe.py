@@ -243,3 +243,38 @@ def test_out_of_range(settings):
 
 def test_version_of_a_data_set_keeps_its_recipe():
     assert make_recipe(dataset="cifar10:3.0.2").image_size == 32
+
+
+HUGE = 10**400
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"image_size": 100_000},
+        {"evaluation_size": 100_000},
+        {"epochs": HUGE},
+        {"epochs": 10**6},
+        {"epochs": 10**5000},  # which Python does not print
+        {"batch_size": 10**9},
+        {"learning_rate": "1e400"},
+        {"learning_rate": HUGE},
+        {"weight_decay": HUGE},
+        {"warmup_epochs": HUGE},
+        {"boundaries": (HUGE,)},
+        {"checkpoint_every": HUGE},
+        {"keep_checkpoints": HUGE},
+        {"profile_steps": (1, HUGE)},
+        {"augmentation.padding": HUGE},
+        {"augmentation.repeats": HUGE},
+        {"augmentation.mixup": "inf"},
+        {"clip_norm": "nan"},
+        {"dataset": "folder:\udcff"},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_every_number_has_a_largest_value(settings):
+    (name,) = settings
+    with pytest.raises(UsageError, match=name.split(".")[-1]) as error:
+        make_recipe(**settings)
+    assert len(str(error.value)) < 600

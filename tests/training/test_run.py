@@ -14,16 +14,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import se_keras
 from se_keras import training
 from se_keras.data.images import center_crop
-from se_keras.errors import InterruptionError, UsageError
+from se_keras.errors import InterruptionError, StorageError, UsageError
 from se_keras.export import load_classifier
 from se_keras.training import run
 from se_keras.training.checkpoints import Checkpoints
 from se_keras.training.tasks import classification
 from se_keras.training.tasks.classification import Classification
 from se_keras.training.workdir import MetricsFile
-from tests.helpers import ROOT
+from tests.helpers import ROOT, files_of_at_most
 
 
 def workdir_of(recipe):
@@ -92,6 +93,7 @@ def test_work_directory_is_complete(digits_run):
         "data.json",
         "metrics.csv",
         "curves.png",
+        "evaluation",
         "tensorboard",
         "checkpoints",
         "model.keras",
@@ -367,3 +369,175 @@ def test_killed_runs_continue_exactly(digits_dir):
     assert (
         "3 of 3 runs have the weights and metrics of the undisturbed" in program.stdout
     )
+
+
+def weights_of(workdir):
+    model = keras.models.load_model(workdir / "model.keras")
+    return [w.tobytes() for w in model.get_weights()]
+
+
+def test_settings_of_keras_do_not_reach_a_run(recipe, quick):
+    """A user's keras.json sets these; Keras reads it when it is imported."""
+    training.train(recipe)
+    config = keras.config
+    theirs = {
+        (config.image_data_format, config.set_image_data_format): "channels_first",
+        (config.floatx, config.set_floatx): "float16",
+        (config.epsilon, config.set_epsilon): 0.1,
+        (config.max_steps_per_epoch, config.set_max_steps_per_epoch): 1,
+    }
+    before = {setter: getter() for getter, setter in theirs}
+    other = recipe.replace(workdir=f"{recipe.runtime.workdir}-other")
+    try:
+        for (_, setter), value in theirs.items():
+            setter(value)
+        config.set_dtype_policy("mixed_bfloat16")
+        training.train(other)
+        assert config.dtype_policy().name == "mixed_bfloat16"
+        assert {getter(): value for (getter, _), value in theirs.items()} == {
+            value: value for value in theirs.values()
+        }
+    finally:
+        for setter, value in before.items():
+            setter(value)
+        config.set_dtype_policy("float32")
+    assert weights_of(workdir_of(other)) == weights_of(workdir_of(recipe))
+    model = keras.models.load_model(workdir_of(other) / "model.keras")
+    assert model.input_shape == (None, 8, 8, 1)
+    assert {layer.dtype for layer in model.layers} == {"float32"}
+
+
+KERAS_JSON = {
+    "image_data_format": "channels_first",
+    "floatx": "float16",
+    "epsilon": 0.1,
+    "backend": "tensorflow",
+}
+
+
+@pytest.mark.slow
+def test_a_run_is_the_same_with_a_keras_json(digits_dir, tmp_path):
+    program = (
+        "import sys\n"
+        "from se_keras import training\n"
+        "from tests.training.networks import SMALL, small_network\n"
+        "with small_network():\n"
+        "    training.train(training.make_recipe(\n"
+        "        data_dir=sys.argv[1], workdir=sys.argv[2], model=SMALL, epochs=1,\n"
+        "        image_size=8, batch_size=256, strategy='none', deterministic=True,\n"
+        "        exports=('tflite',)))\n"
+    )
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "keras.json").write_text(json.dumps(KERAS_JSON))
+    for home in ("theirs", "none"):
+        run_ = subprocess.run(
+            [sys.executable, "-c", program, digits_dir, tmp_path / f"run-{home}"],
+            cwd=ROOT,
+            env={**os.environ, "KERAS_HOME": str(tmp_path / home)},
+            capture_output=True,
+            text=True,
+        )
+        assert run_.returncode == 0, run_.stderr
+    one, other = tmp_path / "run-theirs", tmp_path / "run-none"
+    assert weights_of(one) == weights_of(other)
+    assert (one / "model.tflite").read_bytes() == (other / "model.tflite").read_bytes()
+
+
+@pytest.fixture
+def from_weights(recipe, tmp_path):
+    """A run from a file of weights, whose preprocessing is not that of the network."""
+    model = se_keras.create_model(recipe.model, input_shape=(8, 8, 1), classes=10)
+    model.preprocessing = dataclasses.replace(model.preprocessing, mean=(0.25,))
+    model.save(tmp_path / "start.keras")
+    return recipe.replace(weights=str(tmp_path / "start.keras"))
+
+
+def test_run_continues_without_the_weights_it_started_from(
+    from_weights, quick, monkeypatch, tmp_path
+):
+    def stopped(self, *_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Classification, "inference_model", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            training.train(from_weights)
+    (tmp_path / "start.keras").unlink()
+    training.train(from_weights)
+    assert quick.epochs == [0, 1]
+    model = keras.models.load_model(workdir_of(from_weights) / "model.keras")
+    assert model.preprocessing.mean == (0.25,)
+    with pytest.raises(UsageError, match=r"start\.keras"):
+        training.train(from_weights.replace(workdir=str(tmp_path / "new")))
+
+
+def test_finished_run_gets_longer(recipe, quick, capsys):
+    recipe = recipe.replace(schedule="step", boundaries=(1,))
+    training.train(recipe)
+    training.train(recipe.replace(epochs=4))
+    assert quick.epochs == [0, 1, 2, 3]
+    output = capsys.readouterr().out
+    assert "epochs 3 to 4 have the learning rates of a run of that length, " in output
+    assert "0.01 in epoch 3" in output
+    rows = metrics(workdir_of(recipe))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    np.testing.assert_array_equal(last_bias(workdir_of(recipe)), np.full(10, 10))
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(Classification, "export"), (keras.Model, "save"), (run, "write_json")],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_full_disk_at_the_end_of_a_run(owner, name, recipe, quick, monkeypatch):
+    original = getattr(owner, name)
+
+    def on_a_full_disk(*args, **kwargs):
+        with files_of_at_most(300):
+            return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, on_a_full_disk)
+    with pytest.raises(StorageError, match=r"could not be written: .*File too large"):
+        training.train(recipe.replace(exports=("tflite",)))
+    assert not list(workdir_of(recipe).glob(".*"))
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "not utf-8: \udcff"])
+def test_names_of_classes_that_exports_cannot_store(name, recipe, monkeypatch):
+    source = types.SimpleNamespace(class_names=("cat", name))
+    monkeypatch.setattr(classification, "open_source", lambda *_: source)
+    with pytest.raises(UsageError, match=r"of one line each.*(two|not utf)"):
+        training.train(recipe)
+    assert not workdir_of(recipe).exists()
+
+
+class LateTrainer(training.Trainer):
+    """Receives SIGTERM when all steps are taken."""
+
+    def fit(self, *args, **kwargs):
+        history = super().fit(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return history
+
+
+def test_signal_after_the_last_step_is_not_lost(recipe, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "Trainer", LateTrainer)
+        with pytest.raises(InterruptionError, match=r"After epoch 2, which is saved"):
+            training.train(recipe)
+    assert not (workdir_of(recipe) / "model.keras").exists()
+
+
+class HungryTrainer(training.Trainer):
+    """Asks for more memory than its device has."""
+
+    def _train_step(self, batch):
+        message = "OOM when allocating tensor with shape[64,64,9000,9000]"
+        raise tf.errors.ResourceExhaustedError(None, None, message)
+
+
+def test_step_that_does_not_fit_in_memory(recipe, monkeypatch):
+    monkeypatch.setattr(run, "Trainer", HungryTrainer)
+    with pytest.raises(UsageError, match=r"lower batch_size.*batch_size=128.*\(OOM"):
+        training.train(recipe)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from se_keras.training import make_recipe
+from se_keras.training.choices import EXTENDABLE, SCHEDULES
 from se_keras.training.schedule import Warmup, make_schedule
 
 STEPS = 10  # of an epoch
@@ -66,3 +67,11 @@ def test_schedule_of_an_optimizer_comes_back():
         optimizer.iterations.assign(step)
         loaded.iterations.assign(step)
         assert float(loaded.learning_rate) == float(schedule(step))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_what_a_longer_run_changes(schedule):
+    """Only where it is nothing a run can be made longer."""
+    settings = {"schedule": schedule, "boundaries": (2,), "warmup_epochs": 1}
+    shorter, longer = (rate(range(40), epochs=n, **settings) for n in (4, 6))
+    assert (schedule in EXTENDABLE) == np.array_equal(shorter, longer)

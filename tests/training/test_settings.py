@@ -1,4 +1,5 @@
 import dataclasses
+import time
 
 import pytest
 import yaml
@@ -153,3 +154,36 @@ def test_a_key_that_is_given_twice(text, tmp_path):
     path.write_text(text)
     with pytest.raises(UsageError, match=r"twice\.yaml.*found '(epochs|flip)' twice"):
         read_config(path)
+
+
+LEVELS = "".join(f"a{i}: &a{i} {{x: *a{i - 1}, y: *a{i - 1}}}\n" for i in range(1, 40))
+MERGES = "".join(
+    f"m{i}: &m{i} {{<<: [*m{i - 1}, {{k{i}: 1}}, *m{i - 1}]}}\n" for i in range(1, 40)
+)
+TOO_MUCH = {
+    "aliases": "a0: &a0 {x: 1, y: 2}\n" + LEVELS,
+    "an alias of itself": "a: &a {b: *a}\n",
+    "merged keys": "m0: &m0 {k0: 1}\n" + MERGES,
+    "lists of aliases": "a0: &a0 [1, 2]\n"
+    + "".join(f"a{i}: &a{i} [{'*a' + str(i - 1)}, *a{i - 1}]\n" for i in range(1, 40)),
+    "levels": "[" * 50_000,
+    "bytes": "epochs: 1  # " + "long " * 30_000,
+    "digits": "epochs: " + "9" * 5000,
+}
+
+
+@pytest.mark.parametrize("kind", TOO_MUCH)
+def test_files_that_expand_without_end(kind, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(TOO_MUCH[kind])
+    began = time.monotonic()
+    with pytest.raises(UsageError) as error:
+        make_recipe(None, read_config(path))
+    assert time.monotonic() - began < 2
+    assert len(str(error.value)) < 1000
+
+
+def test_aliases_of_some_values(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("batch_size: &n 32\nimage_size: *n\n")
+    assert read_config(path) == {"batch_size": 32, "image_size": 32}

@@ -19,12 +19,17 @@ from se_keras.data import (
 )
 from se_keras.data.embedded import NAME as EMBEDDED
 from se_keras.data.fingerprint import Fingerprint
-from se_keras.errors import UsageError, as_usage_errors
+from se_keras.errors import (
+    UsageError,
+    as_usage_errors,
+    one_line,
+    storage_reason,
+)
 from se_keras.evaluation import evaluate
 from se_keras.export.formats import FORMATS
 from se_keras.models import Preprocessing, create_model
 from se_keras.models.registry import lookup
-from se_keras.training.checks import require
+from se_keras.training.checks import as_text, is_utf8, require
 from se_keras.training.choices import BALANCED, LOSSES
 from se_keras.training.exports import write_exports
 from se_keras.training.finetune import layer_rates, preprocessing_of
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
     from se_keras.training.recipe import Recipe
 
 VERIFICATION_IMAGES = 64
+PREPROCESSING = "preprocessing"  # in the findings
 
 
 class Classification(Task):
@@ -80,10 +86,9 @@ class Classification(Task):
         self.source = open_source(
             recipe.dataset, recipe.runtime.data_dir, recipe.splits
         )
+        _check_names(self.source.class_names)
         channels = self.source.image_shape[2]
-        expected = preprocessing_of(
-            self._network, recipe.weights, recipe.image_size, channels
-        )
+        expected = self._expected(channels)
         own: dict[str, Any] = {
             "crop": recipe.evaluation_crop,
             "interpolation": recipe.interpolation,
@@ -108,6 +113,21 @@ class Classification(Task):
         self._class_weights = class_weights(
             recipe.class_weights, self._class_counts, classes
         )
+
+    def _expected(self, channels):
+        """Returns the preprocessing that the network or its weights expect."""
+        recipe = self.recipe
+        if not self.findings:
+            return preprocessing_of(
+                self._network, recipe.weights, recipe.image_size, channels
+            )
+        # The weights may be gone, and the checkpoint has what came of them.
+        with as_usage_errors(LookupError, TypeError, ValueError):
+            return Preprocessing.from_dict(self.findings[PREPROCESSING])
+
+    def to_find(self) -> dict[str, Any]:
+        """Returns the preprocessing, which the weights to start from may decide."""
+        return {PREPROCESSING: self.preprocessing.to_dict()}
 
     @property
     def num_train_examples(self) -> int:
@@ -297,7 +317,7 @@ class Classification(Task):
                 directory / "curves.png",
                 title=f"{report['model']} on {report['dataset']}",
             )
-        except (ImportError, FileNotFoundError) as error:
+        except (ImportError, FileNotFoundError, UsageError) as error:
             # A run does not fail at its end because of a plot.
             print(f"No curves.png: {error}.")
         self._evaluate(directory, "evaluation", self.evaluation_split)
@@ -318,7 +338,9 @@ class Classification(Task):
                 verbose=False,
             )
         except UsageError as error:
-            print(f"No {name}/: {error}.")
+            if storage_reason(error) is not None:
+                raise
+            print(f"No {name}/: {one_line(error)}.")
 
     def summary(self, directory: pathlib.Path, report: Mapping) -> list[str]:
         """Returns the lines that a run prints at its end."""
@@ -350,3 +372,13 @@ class Classification(Task):
             "tensorboard/",
             f"Next: python examples/classify_image.py --model={model} IMAGE...",
         ]
+
+
+def _check_names(class_names):
+    """Raises an error about names of classes that exports could not store."""
+    for name in class_names:
+        if not is_utf8(name) or len(name.splitlines()) > 1:
+            raise UsageError(
+                "Expected names of classes of one line each, in UTF-8. "
+                f"Received: {as_text(name, repr)}"
+            )

@@ -35,6 +35,8 @@ class Task(abc.ABC):
     Attributes:
         recipe: Settings of the run.
         bad_images: The records that the batches had to leave out.
+        findings: What `to_find` returned when the run started, if this is a run that
+            continues; else `None`.
         monitor: Name of the logged metric that decides which checkpoint is the best.
         monitor_mode: `"max"` or `"min"`: whether the best is the highest or the lowest.
         load_report: What `se_keras.weights.load` reported, after `create_model`; `None`
@@ -64,6 +66,7 @@ class Task(abc.ABC):
         self.recipe = recipe
         self.bad_images = BadImages()
         self.load_report: LoadReport | None = None
+        self.findings: Mapping[str, Any] | None = None
 
     # Data.
 
@@ -129,6 +132,18 @@ class Task(abc.ABC):
     def data_errors(self) -> contextlib.AbstractContextManager:
         """Returns a context that turns errors of the batches into `UsageError`."""
         return contextlib.nullcontext()
+
+    def to_find(self) -> dict[str, Any]:
+        """Returns what a run that continues needs and cannot find out again.
+
+        The weights to start from, for example, may be gone by then. It is called after
+        `open`.
+
+        Returns:
+            Values that JSON can represent, which a run that continues has in
+            `findings` before `open`.
+        """
+        return {}
 
     # Model.
 
