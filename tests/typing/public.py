@@ -4,6 +4,7 @@ Every result that has a type of this package, or of Python, is asserted to have 
 Nothing here is run.
 """
 
+from collections.abc import Iterator
 from typing import Any, assert_type
 
 import keras
@@ -16,6 +17,7 @@ from se_keras import (
     analysis,
     create_model,
     data,
+    evaluation,
     export,
     fold,
     list_models,
@@ -180,3 +182,15 @@ def runs() -> None:
         source, Preprocessing(), data.Augmentation(), batch_size=32, seed=0, epoch=0
     )
     data.read_image("cat.jpg", Preprocessing())
+
+
+def evaluating(model: keras.Model) -> None:
+    """A classifier on a data set, and on files."""
+    report = evaluation.evaluate("model.tflite", "folder:flowers", split="all")
+    assert_type(report, dict[str, Any])
+    evaluation.evaluate(model, data.open_source("digits"), output="evaluated")
+    predictions = evaluation.predict(model, ["photos", b"cat.jpg"], top=1)
+    assert_type(predictions, Iterator[evaluation.Prediction])
+    tally = evaluation.Tally(["cat", "dog"])
+    tally.add(np.array([0]), np.array([[0.7, 0.3]]))
+    assert_type(tally.confusion(), np.ndarray)
