@@ -13,12 +13,14 @@ __all__ = [
     "as_usage_errors",
     "keras_reason",
     "one_line",
+    "shortened",
     "storage_reason",
 ]
 
 # What a message has at most: an error may contain a whole config.
 MAX_CHARACTERS = 1000
 MAX_REASON = 300
+MAX_NAME = 100
 # Errors of a disk that is full, over its quota, or broken.
 _STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 _STORAGE_MESSAGES = re.compile(
@@ -81,6 +83,11 @@ def one_line(message: object, longest: int = MAX_CHARACTERS) -> str:
         end = longest // 3
         text = f"{text[: longest - end - 5]} ... {text[-end:]}"
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def shortened(name: str) -> str:
+    """Returns a name from a file for a message; in a forged file it may be long."""
+    return one_line(name, MAX_NAME)
 
 
 def keras_reason(error: BaseException) -> str:

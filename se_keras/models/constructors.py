@@ -7,7 +7,7 @@ from collections.abc import Callable
 from se_keras.models.create import create_model
 from se_keras.models.image_model import ImageModel
 from se_keras.models.keras_applications import ApplicationSpec
-from se_keras.models.outline import outline_of
+from se_keras.models.outline import CLASSES, outline_of
 from se_keras.models.registry import Network, lookup, networks
 
 # Of the text of docstrings, without their indentation.
@@ -39,7 +39,10 @@ def parameters() -> list[inspect.Parameter]:
 
 
 def _constructor(network: Network) -> Callable[..., ImageModel]:
+    names = [parameter.name for parameter in parameters()]
+
     def create(*args, **kwargs):
+        _check_classes(network, dict(zip(names, args, strict=False)) | kwargs)
         return create_model(network.name, *args, **kwargs)
 
     create.__name__ = create.__qualname__ = network.constructor
@@ -48,6 +51,23 @@ def _constructor(network: Network) -> Callable[..., ImageModel]:
     signature = inspect.Signature(parameters(), return_annotation=ImageModel)
     create.__signature__ = signature  # type: ignore[attr-defined]
     return create
+
+
+def _check_classes(network, given):
+    """Raises a `ValueError` where `keras.applications` does."""
+    weights, classes = given.get("weights"), given.get("classes", CLASSES)
+    if (
+        isinstance(weights, str)
+        and weights in network.family.pretrained
+        and given.get("include_top", True)
+        and classes != CLASSES
+    ):
+        raise ValueError(
+            f"Expected classes={CLASSES} with weights={weights!r} and include_top=True."
+            f" For other classes: create_model({network.name!r}, weights={weights!r}, "
+            "classes=...), which leaves the classifier out. "
+            f"Received: classes={classes!r}"
+        )
 
 
 def docstring(network: Network) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -15,12 +16,15 @@ import h5py
 import ml_dtypes
 import numpy as np
 
-from se_keras.errors import UsageError
+from se_keras.errors import UsageError, shortened
 from se_keras.models.preprocessing import Preprocessing
 from se_keras.models.recognition import recognize
 from se_keras.weights import pickles
 from se_keras.weights.keys import KerasKeys, TimmKeys
 from se_keras.weights.published import WeightsInfo, with_timm_config
+
+# Number of keys that an error names.
+SHOWN = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +50,48 @@ class Checkpoint:
         keys: How the keys name the weights.
         traits: What the weights do not show of their network (`Structure.traits`),
             where the source states it.
+        state_dict: Name of the mapping of the source that has the arrays, the keys that
+            lead to it with dots between; `""` if the source is one.
+        state_dicts: All mappings of arrays in the source, by such names.
     """
 
     info: WeightsInfo
     arrays: Mapping[str, StoredArray]
     keys: KerasKeys | TimmKeys
     traits: dict | None = None
+    state_dict: str = ""
+    state_dicts: Mapping[str, Mapping[str, StoredArray]] = dataclasses.field(
+        default_factory=dict
+    )
+
+    def alternatives(self) -> list["Checkpoint"]:
+        """Returns the checkpoint with each of the state dicts of its source."""
+        if not self.state_dicts:
+            return [self]
+        return [self._with(*each) for each in self.state_dicts.items()]
+
+    def parts(self) -> list["Checkpoint"]:
+        """Returns the checkpoint with the arrays of one module each.
+
+        A script may save its network together with a loss, or with a second network.
+        """
+        modules = dict.fromkeys(key.partition(".")[0] for key in self.arrays)
+        parts = []
+        for module in modules if len(modules) > 1 and self.state_dicts else ():
+            arrays = {
+                key.removeprefix(f"{module}."): array
+                for key, array in self.arrays.items()
+                if key.startswith(f"{module}.")
+            }
+            if arrays:
+                name = f"{self.state_dict}.{module}".lstrip(".")
+                parts.append(self._with(name, _unwrapped(arrays)))
+        return parts
+
+    def _with(self, name, arrays):
+        return dataclasses.replace(
+            self, state_dict=name, arrays=arrays, keys=TimmKeys.of(arrays)
+        )
 
     @property
     def classes(self) -> int | None:
@@ -73,6 +113,7 @@ def open_file(path: str | pathlib.Path):
     Raises:
         ValueError: If there is no such file, its kind is unknown or it cannot be read.
     """
+    path, name = split_name(path)
     suffix = suffix_of(path)
     if suffix is None:
         raise UsageError(
@@ -87,12 +128,39 @@ def open_file(path: str | pathlib.Path):
             f"Expected a file of weights, and {there}. Received: {str(path)!r}"
         )
     with contextlib.ExitStack() as stack:
-        yield READERS[suffix](path, stack)
+        yield _named(READERS[suffix](path, stack), name)
+
+
+def split_name(source: str | pathlib.Path) -> tuple[str, str | None]:
+    """Returns the path in `"PATH:NAME"`, and the name of the state dict, if any."""
+    source = str(source)
+    for suffix in READERS:
+        path, separator, name = source.rpartition(f"{suffix}:")
+        if separator:
+            return path + suffix, name
+    return source, None
+
+
+def _named(checkpoint, name):
+    """Returns a checkpoint with the state dict of a name; `None` for all of them."""
+    if name is None:
+        return checkpoint
+    every = checkpoint.alternatives()
+    every += [part for each in every for part in each.parts()]
+    for each in every:
+        if each.state_dict == name:
+            return dataclasses.replace(each, state_dicts={name: each.arrays})
+    names = [repr(each.state_dict) for each in every if each.state_dict][:SHOWN]
+    raise UsageError(
+        f"Expected the name of a state dict of the file: {', '.join(names) or 'none'}. "
+        f"Received: {shortened(f'{checkpoint.info.source}:{name}')!r}"
+    )
 
 
 def suffix_of(source: str | pathlib.Path) -> str | None:
     """Returns the key of `READERS` that a name ends with, or `None`."""
-    return next((suffix for suffix in READERS if str(source).endswith(suffix)), None)
+    path, _ = split_name(source)
+    return next((suffix for suffix in READERS if path.endswith(suffix)), None)
 
 
 def from_state_dict(state: Mapping, source: str = "a state dict") -> Checkpoint:
@@ -100,60 +168,115 @@ def from_state_dict(state: Mapping, source: str = "a state dict") -> Checkpoint:
 
     Args:
         state: From timm's keys, current or legacy, to arrays, or a mapping that
-            contains such a mapping (see `state_dict_of`).
+            contains such mappings (see `state_dicts_of`).
         source: What the user calls it.
     """
-    arrays = {
-        key: StoredArray(tuple(value.shape), functools.partial(_to_numpy, value))
-        for key, value in state_dict_of(state).items()
-    }
-    return Checkpoint(WeightsInfo(source), arrays, TimmKeys.of(arrays))
+    return _checkpoint(
+        WeightsInfo(source),
+        {
+            name: {
+                key: StoredArray(
+                    tuple(value.shape), functools.partial(_to_numpy, value)
+                )
+                for key, value in tensors.items()
+            }
+            for name, tensors in state_dicts_of(state).items()
+        },
+    )
 
 
-# Where training scripts put the weights, in the order in which timm looks.
-_STATE_DICTS = ("state_dict_ema", "model_ema", "state_dict", "model")
+def _checkpoint(info, state_dicts):
+    """Returns the `Checkpoint` of several mappings: of the averaged, or the largest."""
+
+    def rank(name):
+        return name in AVERAGED, len(state_dicts[name])
+
+    name = max(state_dicts, key=rank)
+    arrays = state_dicts[name]
+    return Checkpoint(
+        info,
+        arrays,
+        TimmKeys.of(arrays),
+        state_dict=name,
+        state_dicts=state_dicts,
+    )
+
+
+# Where timm's training script puts averaged weights, which timm itself prefers.
+AVERAGED = ("state_dict_ema", "model_ema")
 # What DataParallel, torch.compile and Lightning put before the names of the network.
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
 # What PyTorch's AveragedModel has in addition to the network.
 _COUNT_OF_AVERAGES = "n_averaged"
+# Levels of mappings in which state dicts are looked for.
+_LEVELS = 3
 
 
-def state_dict_of(checkpoint) -> Mapping[str, Any]:
-    """Returns the state dict in what a training script saved.
+def state_dicts_of(saved) -> dict[str, Mapping[str, Any]]:
+    """Returns the mappings of tensors in what a training script saved.
 
     Args:
-        checkpoint: A state dict, or a mapping that contains one, as
-            timm's and torchvision's scripts write it. Where there is one of averaged
-            weights, it is taken.
+        saved: A state dict, or a mapping that contains some, also a few levels below:
+            `{"epoch": 3, "model_state_dict": {...}}`.
+
+    Returns:
+        State dicts by the keys that lead to them, with dots between: `""`,
+        `"model_state_dict"`.
+
+    Raises:
+        ValueError: If there is no mapping from names to tensors.
     """
-    pickles.refuse_unknown(checkpoint)
-    if not isinstance(checkpoint, Mapping):
+    pickles.refuse_unknown(saved)
+    found = dict(_state_dicts(saved, "", _LEVELS))
+    if not found:
+        for value in saved.values() if isinstance(saved, Mapping) else ():
+            pickles.refuse_unknown(value)
         raise UsageError(
-            "Expected a state dict, from names to tensors. "
-            f"Received: {type(checkpoint).__name__}"
+            "Expected a state dict, from names to tensors, or a mapping with one. "
+            f"Received: {_described(saved)}"
         )
-    for name in _STATE_DICTS:
-        if isinstance(checkpoint.get(name), Mapping):
-            checkpoint = checkpoint[name]
-            break
-    checkpoint = {k: v for k, v in checkpoint.items() if k != _COUNT_OF_AVERAGES}
+    return found
+
+
+def _state_dicts(value, name, levels):
+    if not isinstance(value, Mapping):
+        return
+    tensors = {
+        key: tensor
+        for key, tensor in value.items()
+        if isinstance(key, str)
+        and key != _COUNT_OF_AVERAGES
+        and hasattr(tensor, "shape")
+    }
+    if tensors:
+        yield name, _unwrapped(tensors)
+    for key, inner in value.items() if levels else ():
+        # The state of an optimizer has numbers as keys.
+        if isinstance(key, str):
+            yield from _state_dicts(inner, f"{name}.{key}".lstrip("."), levels - 1)
+
+
+def _described(saved):
+    if not isinstance(saved, Mapping):
+        return f"an object of type {type(saved).__name__}"
+    keys = [
+        shortened(repr(key)) if isinstance(key, str) else f"a {type(key).__name__}"
+        for key in itertools.islice(saved, SHOWN)
+    ]
+    more = ", ..." if len(saved) > SHOWN else ""
+    return (
+        f"a mapping with the keys {', '.join(keys)}{more}" if keys else "an empty one"
+    )
+
+
+def _unwrapped(tensors):
+    """Returns a state dict without the prefixes that all its keys have."""
     # One may be in another.
-    while prefix := _wrapper(checkpoint):
-        checkpoint = {k.removeprefix(prefix): v for k, v in checkpoint.items()}
-    for key, value in checkpoint.items():
-        pickles.refuse_unknown(value)
-        if not isinstance(key, str) or not hasattr(value, "shape"):
-            raise UsageError(
-                "Expected a state dict, from names to tensors. "
-                f"Received: {type(value).__name__} under {key!r}"
-            )
-    return checkpoint
-
-
-def _wrapper(state):
-    """Returns the prefix of all keys of a state dict, or `None`."""
-    prefixes = (p for p in _WRAPPERS if all(str(key).startswith(p) for key in state))
-    return next(prefixes, None) if state else None
+    while prefix := next(
+        (p for p in _WRAPPERS if all(key.startswith(p) for key in tensors)), None
+    ):
+        tensors = {key.removeprefix(prefix): value for key, value in tensors.items()}
+    return tensors
 
 
 def _to_numpy(value):
@@ -191,27 +314,30 @@ def _read_safetensors(path, stack):
             )
             for key in file.keys()  # noqa: SIM118  (it is no mapping)
         }
-    return Checkpoint(_info_beside(path), arrays, TimmKeys.of(arrays))
+    return _checkpoint(_info_next_to(path), {"": arrays})
 
 
 def _read_pickle(path, stack):
     whole = functools.partial(_whole, path, "PyTorch", pickles.DAMAGE)
     try:
         with whole():
-            state = state_dict_of(pickles.read_pickle(path, stack))
-            arrays = {
-                key: StoredArray(
-                    tuple(map(int, tensor.shape)),
-                    whole()(functools.partial(np.asarray, tensor)),
-                )
-                for key, tensor in state.items()
+            saved = pickles.read_pickle(path, stack)
+            state_dicts = {
+                name: {
+                    key: StoredArray(
+                        tuple(map(int, tensor.shape)),
+                        whole()(functools.partial(np.asarray, tensor)),
+                    )
+                    for key, tensor in tensors.items()
+                }
+                for name, tensors in state_dicts_of(saved).items()
             }
     except pickles.RefusedError as error:
         raise UsageError(f"{error} Received: {str(path)!r}") from error
-    return Checkpoint(_info_beside(path), arrays, TimmKeys.of(arrays))
+    return _checkpoint(_info_next_to(path), state_dicts)
 
 
-def _info_beside(path):
+def _info_next_to(path):
     """Returns what a `config.json` in the same directory states; the hub has one."""
     info, config = WeightsInfo(str(path)), path.with_name("config.json")
     if not config.is_file():
@@ -346,5 +472,5 @@ def _whole(path, kind: str, errors: tuple[type[Exception], ...]):
     except errors as error:
         raise UsageError(
             f"Expected a whole {kind} file, and it cannot be read: "
-            f"{type(error).__name__}: {error}. Received: {str(path)!r}"
+            f"{type(error).__name__}: {shortened(str(error))}. Received: {str(path)!r}"
         ) from error

@@ -2,9 +2,10 @@
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeGuard
 
 import keras
@@ -14,7 +15,14 @@ from se_keras.models.image_model import image_shape
 from se_keras.models.preprocessing import Preprocessing
 from se_keras.models.structure import CLASSIFIER
 from se_keras.weights import hub, inventory
-from se_keras.weights.checkpoint import from_state_dict, open_file, suffix_of
+from se_keras.weights.checkpoint import (
+    AVERAGED,
+    SHOWN,
+    Checkpoint,
+    from_state_dict,
+    open_file,
+    suffix_of,
+)
 from se_keras.weights.matching import (
     Note,
     converted,
@@ -41,7 +49,9 @@ class LoadReport:
         preprocessing: What the model's preprocessing was set to; `None` if the source
             does not state it, and the model keeps its own.
         remarks: What else a user should know, each a sentence: another network with
-            the same weights, a config that is of no use, ...
+            the same weights, a config that is not used, ...
+        state_dict: Name of the state dict of the source that was loaded, the keys that
+            lead to it with dots between; `""` if the source is one.
     """
 
     info: WeightsInfo
@@ -50,9 +60,11 @@ class LoadReport:
     adapted: tuple[Note, ...] = ()
     preprocessing: Preprocessing | None = None
     remarks: tuple[str, ...] = ()
+    state_dict: str = ""
 
     def __str__(self):
-        parts = [f"{len(self.loaded)} weights from {self.info.source}"]
+        within = f" ({self.state_dict!r})" if self.state_dict else ""
+        parts = [f"{len(self.loaded)} weights from {self.info.source}{within}"]
         parts += [f"adapted {note}" for note in self.adapted]
         parts += [f"skipped {note}" for note in self.skipped]
         parts += self.remarks
@@ -78,7 +90,10 @@ def load(model: keras.Model, source: str | pathlib.Path | Mapping) -> LoadReport
         source: One of
             - the path of a `.safetensors` file or a file of `torch.save` (`.pth`,
               `.pt`, `.bin`) with the keys of timm, current or legacy; a `config.json`
-              of timm in the same directory states the network and the preprocessing;
+              of timm in the same directory states the network and the preprocessing.
+              What a training script saves together with the weights is left out; of
+              several state dicts in the file the one that fits is loaded, and if
+              several fit, `"PATH:NAME"` chooses: `"last.pth:ema_state_dict"`;
             - a state dict with these keys, of arrays or tensors;
             - `"timm/NAME.TAG"`, downloaded from the Hugging Face hub or in its cache;
             - the path of a `.keras` or `.weights.h5` file of this package.
@@ -105,7 +120,7 @@ def load(model: keras.Model, source: str | pathlib.Path | Mapping) -> LoadReport
             f"Received: {type(model).__name__}"
         )
     network = inventory.of_model(model)
-    with _open(source) as checkpoint:
+    with _open(source, functools.partial(_fits, network)) as checkpoint:
         found = match(network, checkpoint)
         if found.problems or not same_traits(network, checkpoint):
             raise UsageError(_misfit(model, found, checkpoint))
@@ -125,6 +140,7 @@ def load(model: keras.Model, source: str | pathlib.Path | Mapping) -> LoadReport
         found.adapted,
         _set_preprocessing(model, checkpoint.info),
         tuple(remarks),
+        checkpoint.state_dict,
     )
     _logger.log(
         logging.WARNING
@@ -154,7 +170,7 @@ def info(source: str | pathlib.Path) -> WeightsInfo:
     """
     if _is_hub_name(source):
         return hub.info_of(source)
-    with _open(source) as checkpoint:
+    with _open(source, fitting_networks) as checkpoint:
         return dataclasses.replace(
             checkpoint.info,
             networks=tuple(fitting_networks(checkpoint)),
@@ -167,9 +183,45 @@ def _is_hub_name(source) -> TypeGuard[str]:
 
 
 @contextlib.contextmanager
-def _open(source):
+def _open(source, fits: Callable[[Checkpoint], bool]):
+    """Gives the checkpoint of a source with the one state dict of it that fits."""
     with _checkpoint(source) as checkpoint:
-        yield with_named_network(checkpoint)
+        yield with_named_network(_chosen(checkpoint, fits))
+
+
+def _chosen(checkpoint, fits):
+    """Returns a checkpoint with the state dict that fits.
+
+    If none fits it is the one that the error is about.
+
+    Raises:
+        UsageError: If several fit equally.
+    """
+    alternatives = checkpoint.alternatives()
+    found = [each for each in alternatives if fits(each)]
+    if not found:
+        parts = [part for each in alternatives for part in each.parts()]
+        found = [part for part in parts if fits(part)]
+    if not found:
+        # Of the same size: copies of one network, whichever it is.
+        size = len(checkpoint.arrays)
+        found = [each for each in alternatives if len(each.arrays) == size]
+    if len(found) > 1:
+        averaged = [each for each in found if each.state_dict in AVERAGED]
+        if len(averaged) != 1:
+            names = [f"{checkpoint.info.source}:{each.state_dict}" for each in found]
+            raise UsageError(
+                f"Expected a source with one state dict, or PATH:NAME: "
+                f"{' or '.join(map(repr, names[:SHOWN]))}. "
+                f"Received: {checkpoint.info.source!r}, where {len(found)} fit"
+            )
+        found = averaged
+    return found[0]
+
+
+def _fits(network, checkpoint):
+    named = with_named_network(checkpoint)
+    return same_traits(network, named) and not match(network, named).problems
 
 
 def _checkpoint(source):

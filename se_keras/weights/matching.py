@@ -6,16 +6,13 @@ import itertools
 import keras
 import numpy as np
 
-from se_keras.errors import UsageError
+from se_keras.errors import UsageError, shortened
 from se_keras.models.input_channels import adapt_input_channels, adaptation
 from se_keras.models.structure import CLASSIFIER
 from se_keras.weights import inventory
-from se_keras.weights.checkpoint import Checkpoint
+from se_keras.weights.checkpoint import SHOWN, Checkpoint
 from se_keras.weights.inventory import Inventory, Slot
 from se_keras.weights.keys import TimmKeys
-
-# Number of keys that an error names.
-SHOWN = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -271,4 +268,4 @@ def _adapted(slot, received):
 
 def _first(items):
     more = ", ..." if len(items) > SHOWN else ""
-    return ", ".join(items[:SHOWN]) + more
+    return ", ".join(map(shortened, items[:SHOWN])) + more

@@ -20,12 +20,15 @@ import functools
 import io
 import pathlib
 import pickle
+import pickletools
 import re
 import zipfile
 from collections.abc import Callable
 
 import ml_dtypes
 import numpy as np
+
+from se_keras.errors import shortened
 
 STREAM_MAGIC = 0x1950A86A20F9469CFC6C
 STREAM_VERSION = 1001
@@ -220,6 +223,54 @@ def _expect_little_endian(is_little: bool):
         )
 
 
+def _expect_small_tuples(file):
+    """Checks the tuples in a pickle before they are made, and hashed as keys.
+
+    A tuple of the same tuple twice takes a few bytes on each level, and its hash takes
+    twice the time of the level below.
+    """
+    start = file.tell()
+    stack, marks, memo = [], [], {}
+    for opcode, argument, _ in pickletools.genops(file):
+        kind = opcode.name
+        if kind == "MARK":
+            marks.append(len(stack))
+        elif kind.endswith("PUT"):
+            memo[argument] = stack[-1]
+        elif kind == "MEMOIZE":
+            memo[len(memo)] = stack[-1]
+        elif kind.endswith("GET"):
+            stack.append(memo[argument])
+        elif kind == "DUP":
+            stack.append(stack[-1])
+        else:
+            size = 1 + sum(_popped(opcode, stack, marks))
+            if kind not in _HASHED:
+                size = 1
+            elif size > _LARGEST_TUPLE:
+                raise RefusedError(
+                    f"Expected tuples of at most {_LARGEST_TUPLE} elements in all."
+                )
+            stack += [size] * len(opcode.stack_after)
+    file.seek(start)
+
+
+_HASHED = ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "FROZENSET")
+_LARGEST_TUPLE = 10_000
+
+
+def _popped(opcode, stack, marks):
+    """Takes from a stack what an operation of a pickle takes."""
+    needed = [each.name for each in opcode.stack_before]
+    if "mark" in needed:
+        start = marks.pop() - needed.index("mark")
+    else:
+        start = len(stack) - len(needed)
+    taken = stack[start:]
+    del stack[start:]
+    return taken
+
+
 class _Function:
     """Stands for a function that a pickle may call.
 
@@ -295,6 +346,7 @@ class _Unpickler(pickle.Unpickler):
         # Names of Python 2 in older files are ASCII; latin-1 reads any.
         super().__init__(file, encoding="latin-1")
         self.dtypes: dict[str, np.dtype | type[Unknown]] = {}
+        self._file = file
         self._read = read
         self._allowed = {
             ("collections", "OrderedDict"): collections.OrderedDict,
@@ -303,11 +355,16 @@ class _Unpickler(pickle.Unpickler):
             ("torch._utils", "_rebuild_parameter"): _Function(_parameter),
         }
 
+    def load(self):
+        """Returns the next object of the file."""
+        _expect_small_tuples(self._file)
+        return super().load()
+
     def find_class(self, module, name):
         if module in ("torch", "torch.storage") and name in _DTYPES:
             return name
         if (module, name) not in self._allowed:
-            asked = f"{module}.{name}"
+            asked = shortened(f"{module}.{name}")
             if self._read is None:
                 raise RefusedError(_NO_CODE.format(asked))
             unknown = type("Unknown", (Unknown,), {"asked": asked})

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from se_keras import SqueezeExcite, create_model
+from se_keras import SqueezeExcite, create_model, models
 from se_keras.errors import UsageError
 from se_keras.models import keras_applications, registry
 from tests.helpers import relative_error, to_numpy
@@ -208,6 +208,15 @@ def test_imagenet_leaves_the_gates_alone(imagenet):
         twin = (fresh if gate else plain).get_layer(layer.name)
         for weight, other in zip(layer.weights, twin.weights, strict=True):
             np.testing.assert_array_equal(to_numpy(weight), to_numpy(other))
+
+
+def test_imagenet_with_other_classes_is_refused_as_by_keras(imagenet):
+    settings = {"weights": "imagenet", "classes": 5, "input_shape": (64, 96, 3)}
+    with pytest.raises(ValueError, match="1000"):
+        keras.applications.MobileNet(**settings)
+    with pytest.raises(ValueError, match=r"classes=1000.*Received: classes=5"):
+        models.SEMobileNet(**settings)
+    models.SEMobileNet(include_top=False, **settings)
 
 
 def test_imagenet_with_other_classes(imagenet):

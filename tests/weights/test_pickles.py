@@ -6,6 +6,7 @@ import os
 import pathlib
 import pickle
 import shutil
+import time
 import zipfile
 
 import ml_dtypes
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from se_keras.weights.checkpoint import open_file, state_dict_of
+from se_keras.weights.checkpoint import open_file, state_dicts_of
 
 # Written by PyTorch 2.14 with data/make.py.
 DATA = pathlib.Path(__file__).parent / "data"
@@ -269,24 +270,60 @@ def test_a_pickle_of_something_else(tmp_path):
     file = io.BytesIO()
     pickle.Pickler(file, 2).dump([1, 2])
     path = as_archive(tmp_path / "a.pth", file.getvalue())
-    with pytest.raises(ValueError, match=r"Expected a state dict.*Received: list"):
+    with pytest.raises(ValueError, match=r"Expected a state dict.*of type list"):
         read_all(path)
 
 
 @pytest.mark.parametrize(
-    "checkpoint",
+    ("saved", "expected"),
     [
-        {"state_dict": {"a": BASE}, "epoch": 1},
-        {"model": {"a": BASE}, "args": {}},
-        {"state_dict_ema": {"a": BASE}, "state_dict": {"b": BASE}},
-        {"module.a": BASE},
-        {"model_ema": {"n_averaged": BASE, "module.a": BASE}, "model": {"b": BASE}},
-        {"state_dict": {"_orig_mod.a": BASE}},
-        {"state_dict": {"module._orig_mod.a": BASE}},
-        {"state_dict": {"_orig_mod.module.a": BASE}},
-        {"state_dict": {"model._orig_mod.a": BASE}, "pytorch-lightning_version": "2"},
+        ({"a": BASE}, {"": ["a"]}),
+        ({"a": BASE, "epoch": 1}, {"": ["a"]}),
+        ({"state_dict": {"a": BASE}, "epoch": 1}, {"state_dict": ["a"]}),
+        ({"model": {"a": BASE}, "args": {}}, {"model": ["a"]}),
+        ({"module.a": BASE}, {"": ["a"]}),
+        (
+            {"model_ema": {"n_averaged": BASE, "module.a": BASE}, "net": {"b": BASE}},
+            {"model_ema": ["a"], "net": ["b"]},
+        ),
+        ({"state_dict": {"_orig_mod.a": BASE}}, {"state_dict": ["a"]}),
+        ({"state_dict": {"module._orig_mod.a": BASE}}, {"state_dict": ["a"]}),
+        ({"state_dict": {"model._orig_mod.a": BASE}, "v": "2"}, {"state_dict": ["a"]}),
+        # The state of an optimizer, which has numbers as keys, is left out.
+        (
+            {"net": {"a": BASE}, "optimizer": {"state": {0: {"exp_avg": BASE}}}},
+            {"net": ["a"]},
+        ),
+        ({"last": {"net": {"a": BASE}}}, {"last.net": ["a"]}),
     ],
 )
-def test_state_dict_in_what_a_training_script_saves(checkpoint):
-    checkpoint = collections.OrderedDict(checkpoint)
-    assert list(state_dict_of(checkpoint)) == ["a"]
+def test_state_dicts_in_what_a_training_script_saves(saved, expected):
+    found = state_dicts_of(collections.OrderedDict(saved))
+    assert {name: list(tensors) for name, tensors in found.items()} == expected
+
+
+@pytest.mark.parametrize("depth", [20, 60])
+def test_a_tuple_of_itself_as_a_key_is_refused_at_once(depth, tmp_path):
+    # As text it has 2 ** depth elements, and its hash takes as long.
+    pickled = b"\x80\x02}K\x01\x85q\x00"
+    # A pair of the pair before, `depth` times: get, get, TUPLE2, put, pop.
+    pairs = b"".join(
+        b"0h" + bytes([i]) + b"h" + bytes([i]) + b"\x86q" + bytes([i + 1])
+        for i in range(depth)
+    )
+    path = as_archive(tmp_path / "a.pth", pickled + pairs + b"K\x01s.")
+    started = time.monotonic()
+    with pytest.raises(ValueError, match="tuples of at most") as error:
+        read_all(path)
+    assert time.monotonic() - started < 1
+    assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize("name", ["x" * 1_000_000, "m" * 1_000_000 + "." + "n"])
+def test_a_long_name_is_shortened(name, tmp_path):
+    file = io.BytesIO()
+    pickle.Pickler(file, 2).dump({name: 1})
+    path = as_archive(tmp_path / "a.pth", file.getvalue())
+    with pytest.raises(ValueError, match="Expected a state dict") as error:
+        read_all(path)
+    assert len(str(error.value)) < 500
