@@ -189,7 +189,8 @@ def _checkpoint(info, state_dicts):
     """Returns the `Checkpoint` of several mappings: of the averaged, or the largest."""
 
     def rank(name):
-        return name in AVERAGED, len(state_dicts[name])
+        # A tensor next to the state dicts is not one of a network.
+        return name in AVERAGED, len(state_dicts[name]), name != ""
 
     name = max(state_dicts, key=rank)
     arrays = state_dicts[name]
@@ -229,8 +230,7 @@ def state_dicts_of(saved) -> dict[str, Mapping[str, Any]]:
     pickles.refuse_unknown(saved)
     found = dict(_state_dicts(saved, "", _LEVELS))
     if not found:
-        for value in saved.values() if isinstance(saved, Mapping) else ():
-            pickles.refuse_unknown(value)
+        _refuse_unknown(saved, _LEVELS)
         raise UsageError(
             "Expected a state dict, from names to tensors, or a mapping with one. "
             f"Received: {_described(saved)}"
@@ -254,6 +254,14 @@ def _state_dicts(value, name, levels):
         # The state of an optimizer has numbers as keys.
         if isinstance(key, str):
             yield from _state_dicts(inner, f"{name}.{key}".lstrip("."), levels - 1)
+
+
+def _refuse_unknown(value, levels):
+    """Raises an error on the first object of a mapping that is not read."""
+    pickles.refuse_unknown(value)
+    if isinstance(value, Mapping) and levels:
+        for inner in value.values():
+            _refuse_unknown(inner, levels - 1)
 
 
 def _described(saved):
@@ -457,6 +465,7 @@ READERS = {
     ".pth.tar": _read_pickle,
     ".pt": _read_pickle,
     ".bin": _read_pickle,
+    ".ckpt": _read_pickle,
     ".keras": _read_keras,
     ".weights.h5": _read_weights_h5,
 }

@@ -89,7 +89,7 @@ def load(model: keras.Model, source: str | pathlib.Path | Mapping) -> LoadReport
             package: whole, without its top, or a pyramid.
         source: One of
             - the path of a `.safetensors` file or a file of `torch.save` (`.pth`,
-              `.pt`, `.bin`) with the keys of timm, current or legacy; a `config.json`
+              `.pt`, `.bin`, Lightning's `.ckpt`) with the keys of timm, current or legacy; a `config.json`
               of timm in the same directory states the network and the preprocessing.
               What a training script saves together with the weights is left out; of
               several state dicts in the file the one that fits is loaded, and if
@@ -170,7 +170,7 @@ def info(source: str | pathlib.Path) -> WeightsInfo:
     """
     if _is_hub_name(source):
         return hub.info_of(source)
-    with _open(source, fitting_networks) as checkpoint:
+    with _open(source, lambda found: bool(fitting_networks(found))) as checkpoint:
         return dataclasses.replace(
             checkpoint.info,
             networks=tuple(fitting_networks(checkpoint)),

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import types
 
 import keras
 import ml_dtypes
@@ -235,6 +236,76 @@ class TestStateDicts:
         assert "last_linear.bias" in state
         report = weights.load(small("se_resnet18_caffe"), state)
         assert len(report.loaded) == sum(not k.endswith("tracked") for k in state)
+
+
+class TestCheckpointsOfTrainingScripts:
+    """The state dict that fits is loaded, wherever a script puts it."""
+
+    OTHER = types.MappingProxyType(
+        {"epoch": 3, "acc": 91.0, "optimizer": {"state": {0: {"exp_avg": 1}}}}
+    )
+
+    @pytest.mark.parametrize(
+        "key",
+        ["state_dict", "model", "model_state_dict", "model_state", "net", "a.b", ""],
+    )
+    def test_under_any_key(self, key):
+        model, state = small(), timm_state()
+        saved = state
+        for part in reversed(key.split(".")) if key else ():
+            saved = {part: saved, **self.OTHER}
+        report = weights.load(model, {**saved, **self.OTHER})
+        assert_same(values(model), expected_values(model, state))
+        assert report.state_dict == key
+        assert key in str(report)
+
+    @pytest.mark.parametrize("prefix", ["model.", "net.", "backbone.module."])
+    def test_together_with_another_module(self, prefix):
+        """As Lightning saves a network with a loss that has weights."""
+        model, state = small(), timm_state()
+        saved = {prefix + key: value for key, value in state.items()}
+        saved |= {"criterion.weight": np.ones(5), "criterion.pos_weight": np.ones(5)}
+        report = weights.load(model, {"state_dict": saved, "hyper_parameters": {}})
+        assert_same(values(model), expected_values(model, state))
+        assert report.state_dict == f"state_dict.{prefix.partition('.')[0]}"
+
+    def test_the_one_that_fits(self):
+        model, state = small(), timm_state()
+        other = timm_state("se_resnet32")
+        report = weights.load(model, {"teacher": other, "student": state})
+        assert_same(values(model), expected_values(model, state))
+        assert report.state_dict == "student"
+
+    def test_averaged_weights_under_the_keys_of_timm_are_preferred(self):
+        model, state = small(), timm_state()
+        last = {key: np.zeros_like(value) for key, value in state.items()}
+        report = weights.load(model, {"state_dict": last, "state_dict_ema": state})
+        assert_same(values(model), expected_values(model, state))
+        assert report.state_dict == "state_dict_ema"
+
+    @pytest.mark.parametrize("name", ["state_dict", "ema_state_dict"])
+    def test_several_that_fit(self, name, tmp_path):
+        model, state = small(), timm_state()
+        before = values(model)
+        other = {key: np.zeros_like(value) for key, value in state.items()}
+        saved = {"state_dict": state, "ema_state_dict": state, "epoch": 3}
+        with pytest.raises(
+            ValueError, match=r"PATH:NAME: '.*:state_dict' or '.*:ema_state_dict'"
+        ):
+            weights.load(model, saved)
+        assert_same(values(model), before)
+        # In a file of one level, two networks have two prefixes.
+        saved = {f"{name}.{key}": value for key, value in state.items()}
+        saved |= {f"other.{key}": value for key, value in other.items()}
+        path = saved_state(saved, tmp_path / "both.safetensors")
+        with pytest.raises(ValueError, match=f"both.safetensors:{name}'"):
+            weights.load(model, path)
+        report = weights.load(model, f"{path}:{name}")
+        assert_same(values(model), expected_values(model, state))
+        assert report.state_dict == name
+        assert weights.info(f"{path}:{name}").networks == ("se_resnet20",)
+        with pytest.raises(ValueError, match=f"Expected the name of .*'{name}'"):
+            weights.load(model, f"{path}:nothing")
 
 
 class TestFineTuning:
@@ -625,10 +696,8 @@ class TestBadInput:
             weights.load(model, state)
 
     def test_no_arrays(self, model):
-        with pytest.raises(
-            ValueError, match=r"state dict.*Received: int under 'epoch'"
-        ):
-            weights.load(model, {**timm_state(), "epoch": 3})
+        with pytest.raises(ValueError, match=r"state dict.*the keys 'epoch', 'acc'"):
+            weights.load(model, {"epoch": 3, "acc": 91.0})
 
     def test_first_keys_are_named_and_the_others_counted(self, model):
         with pytest.raises(ValueError, match=r"They fit 'resnet20'. Received") as error:

@@ -86,7 +86,7 @@ def test_code_in_a_pickle_does_not_run(write, protocol, tmp_path):
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
-def test_what_is_beside_the_weights_is_no_harm_and_not_run(protocol, tmp_path):
+def test_what_is_saved_with_the_weights_does_not_run(protocol, tmp_path):
     victim = tmp_path / "victim"
     torch = pytest.importorskip("torch")
     extras = {
@@ -99,9 +99,9 @@ def test_what_is_beside_the_weights_is_no_harm_and_not_run(protocol, tmp_path):
         "code": Attack(victim),
         "codes": [Attack(victim)],
     }
-    pickled = pickle.dumps({**extras, "state_dict": {}}, protocol)
-    with open_file(as_archive(tmp_path / "a.pth", pickled)) as checkpoint:
-        assert not checkpoint.arrays
+    torch.save({**extras, "state_dict": {"a": torch.ones(2)}}, tmp_path / "a.pth")
+    with open_file(tmp_path / "a.pth") as checkpoint:
+        assert list(checkpoint.arrays) == ["a"]
     assert not victim.exists()
     pickled = pickle.dumps({"state_dict": {"a": extras["codes"][0]}}, protocol)
     with (
