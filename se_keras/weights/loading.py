@@ -89,8 +89,9 @@ def load(model: keras.Model, source: str | pathlib.Path | Mapping) -> LoadReport
             package: whole, without its top, or a pyramid.
         source: One of
             - the path of a `.safetensors` file or a file of `torch.save` (`.pth`,
-              `.pt`, `.bin`, Lightning's `.ckpt`) with the keys of timm, current or legacy; a `config.json`
-              of timm in the same directory states the network and the preprocessing.
+              `.pt`, `.bin`, Lightning's `.ckpt`) with the keys of timm, current or
+              legacy; a `config.json` of timm in the same directory states the network
+              and the preprocessing.
               What a training script saves together with the weights is left out; of
               several state dicts in the file the one that fits is loaded, and if
               several fit, `"PATH:NAME"` chooses: `"last.pth:ema_state_dict"`;
