@@ -10,11 +10,13 @@ from typing import Any
 import keras
 from keras import ops
 
+from se_keras.graph.copiers import reason
+from se_keras.layers.activation import own_activation, serialize_activation
 from se_keras.layers.effective import (
     EffectiveSqueezeExcite,
     EfficientChannelAttention,
 )
-from se_keras.layers.gate import Gate
+from se_keras.layers.gate import INNER_LAYERS, Gate
 from se_keras.layers.spatial import ConcurrentSqueezeExcite, SpatialSqueezeExcite
 from se_keras.layers.squeeze_excite import SqueezeExcite
 
@@ -201,15 +203,10 @@ def attention_copier(layer: keras.Layer, data_format: str) -> Callable:
                 "Expected a layer that Keras can create from its config: `__init__` "
                 "must take what `get_config` returns, and pass `**kwargs` to "
                 "`super().__init__`. Received: a layer of class "
-                f"{type(layer).__name__} ({_reason(error)})"
+                f"{type(layer).__name__} ({reason(error)})"
             ) from error
 
     return copy
-
-
-def _reason(error) -> str:
-    """Returns the last line of an error, after the config that Keras puts before it."""
-    return [line for line in str(error).splitlines() if line.strip()][-1]
 
 
 def _config(layer: keras.Layer) -> dict:
@@ -236,7 +233,8 @@ def _config(layer: keras.Layer) -> dict:
                 "`__init__`, since each place of the network gets a copy of the "
                 f"layer. Received: a config without {', '.join(missing)}"
             )
-    return config
+    # Weights are not copied, nor what was done to them.
+    return {key: config[key] for key in config if key != INNER_LAYERS}
 
 
 def _is_of_keras(kind: type) -> bool:
@@ -271,14 +269,20 @@ def identity_gate(gate: Gate) -> Gate:
         return _copy(gate)
     own: Any = gate.gate_activation
     activation = DOUBLED.get(own, own)
-    start = float(ops.convert_to_numpy(activation(ops.zeros((1, 1))))[0, 0])
+    # A layer would be built for this input.
+    function = own_activation(gate, "gate_activation", serialize_activation(activation))
+    start = float(ops.convert_to_numpy(function(ops.zeros((1, 1))))[0, 0])
     if start != 1:
         raise ValueError(
             "With `identity_start=True`, the gate activation must be 'sigmoid', "
             "'hard_sigmoid' or a function that is 1 at 0. Received: gate_activation="
-            f"{keras.activations.serialize(activation)!r}, which is {start:g} at 0"
+            f"{_name(activation)!r}, which is {start:g} at 0"
         )
-    return _copy(gate, gate_activation=keras.activations.serialize(activation))
+    return _copy(gate, gate_activation=serialize_activation(activation))
+
+
+def _name(activation) -> str:
+    return getattr(activation, "__name__", type(activation).__name__)
 
 
 def _copy(gate: Gate, **changes) -> Gate:
@@ -294,5 +298,9 @@ def _copy(gate: Gate, **changes) -> Gate:
 def start_at_identity(gate: Gate) -> None:
     """Sets to zero the last layer of a built gate that `identity_gate` returned."""
     for name in gate.last_layers:
-        for weight in operator.attrgetter(name)(gate).weights:
-            weight.assign(ops.zeros(weight.shape))
+        layer = operator.attrgetter(name)(gate)
+        activation = getattr(layer, "activation", None)
+        kept = {id(weight) for weight in getattr(activation, "weights", ())}
+        for weight in layer.weights:
+            if id(weight) not in kept:
+                weight.assign(ops.zeros(weight.shape))

@@ -43,10 +43,11 @@ def fold(model: keras.Model, name: str | None = None) -> keras.Model:
       `y = W x + b` the mean over all positions is `mean(y) = W mean(x) + b`, and the
       first layer of the gate, merged with it, computes
       `W1 mean(y) + b1 = (W1 W) mean(x) + (W1 b + b1)`. The gate is then ready before
-      `y` is.
+      `y` is. A `PReLU` as activation becomes a layer.
 
     Only where that is exact: one call of each layer, no other consumer of what is
-    between them. Everything else stays as it is, gates of other kinds too.
+    between them, no mask, no quantization. Everything else stays as it is, gates of
+    other kinds too.
 
     Args:
         model: A functional model, or a built `keras.Sequential` model. It stays as it
@@ -115,7 +116,8 @@ class _Weights:
 
 def _fold_submodel(graph, name):
     submodel = graph.operations[name]
-    if graph.has_argument(name, "training"):
+    # Its gates would leave out the positions of a mask, pools of images would not.
+    if graph.has_argument(name, "training") or graph.has_mask(name):
         return
     if type(submodel) is keras.Sequential or is_functional(submodel):
         # A submodel that cannot be folded stays.
@@ -210,18 +212,25 @@ def _fold_squeeze_excite(graph, weights, name):
     if (
         type(gate) is not SqueezeExcite
         or graph.calls(name) != 1
+        or graph.has_argument(name, "gates_only")
+        or graph.has_mask(name)
         # Its kernels would be integers.
         or gate.fc1.quantization_mode is not None
         or gate.fc2.quantization_mode is not None
     ):
         return
     ((source,),) = graph.inputs(name)
+    rank = len(graph.spec(source).shape)
+    activations = gate.activation, gate.gate_activation
+    if not all(_folds(each, rank, gate.channel_axis) for each in activations):
+        return
     squeezed = source
     kernel1, bias1 = _dense_weights(gate.fc1)
     before = _linear_before(graph, name)
     if (
         before is not None
         and gate.squeeze == "avg"
+        and not graph.has_mask(before)
         and _is_pointwise(graph.operations[before])
         and graph.operations[before].data_format == gate.data_format
     ):
@@ -231,7 +240,6 @@ def _fold_squeeze_excite(graph, weights, name):
             ((squeezed,),) = graph.inputs(before)
             kernel1, bias1 = kernel @ kernel1, bias @ kernel1 + bias1
 
-    rank = len(graph.spec(source).shape)
     layout = {"data_format": gate.data_format, "dtype": gate.dtype_policy}
     pool = _POOLS[rank, gate.squeeze](
         name=graph.unused_name(f"{name}_squeeze"), keepdims=True, **layout
@@ -242,24 +250,57 @@ def _fold_squeeze_excite(graph, weights, name):
         (gate.fc2, *_dense_weights(gate.fc2), gate.gate_activation),
     ):
         part = graph.unused_name(f"{name}_{layer.name}")
+        weighted = isinstance(activation, keras.layers.PReLU)
         # Not dense layers: converters that change the layout move it past convolutions
         # alone, and a vector has to be brought into shape again.
         convolution = _CONVOLUTIONS[rank - 3](
             kernel.shape[1],
             1,
-            activation=activation,
+            activation=None if weighted else activation,
             trainable=layer.trainable,
             name=part,
             **layout,
         )
         x = graph.call(convolution, x)
         weights.changed[part] = [kernel.reshape((1,) * (rank - 2) + kernel.shape), bias]
+        if weighted:
+            prelu, alpha = _prelu(activation, rank, gate.channel_axis)
+            prelu.name = graph.unused_name(f"{part}_prelu")
+            x = graph.call(prelu, x)
+            weights.changed[prelu.name] = [alpha]
     multiply = keras.layers.Multiply(
         name=graph.unused_name(f"{name}_scale"), dtype=gate.dtype_policy
     )
     graph.replace(Ref(name), Ref(multiply.name))
     graph.call(multiply, [source, x])
     graph.remove(name)
+
+
+def _folds(activation, rank: int, channel_axis: int) -> bool:
+    """Whether an activation of vectors is one of images of one position, too."""
+    if type(activation) is keras.layers.PReLU:
+        return True
+    if getattr(activation, "variables", None):
+        return False
+    vectors = np.linspace(-4, 4, 10, dtype="float32").reshape(2, 5)
+    ones = tuple(range(2, rank) if channel_axis == 1 else range(1, rank - 1))
+    expected = np.expand_dims(_apply(activation, vectors), ones)
+    return np.array_equal(_apply(activation, np.expand_dims(vectors, ones)), expected)
+
+
+def _apply(activation, array):
+    return keras.ops.convert_to_numpy(activation(keras.ops.convert_to_tensor(array)))
+
+
+def _prelu(activation, rank: int, channel_axis: int):
+    """Returns the `PReLU` of vectors for images of one position, and its weight."""
+    alpha = np.asarray(keras.ops.convert_to_numpy(activation.alpha), "float64")
+    shared = activation.shared_axes and [channel_axis % rank]
+    layer = keras.layers.PReLU.from_config(
+        {**activation.get_config(), "shared_axes": shared or None}
+    )
+    ones = range(1, rank - 1) if channel_axis == 1 else range(rank - 2)
+    return layer, np.expand_dims(alpha, tuple(ones))
 
 
 def _dense_weights(layer):

@@ -29,3 +29,15 @@ def as_functional(model: keras.Model) -> keras.Model:
 def is_functional(operation) -> bool:
     """Whether an operation is a functional model: only these list `operations`."""
     return isinstance(operation, keras.Model) and hasattr(operation, "operations")
+
+
+def layers_of(operation) -> list[keras.Operation]:
+    """Returns what a functional or Sequential model consists of, in its order.
+
+    The order is that of the config, and the same in every copy. Of anything else the
+    list is empty.
+    """
+    if isinstance(operation, keras.Sequential):
+        # Its own `layers` leave the input out.
+        return super(keras.Sequential, operation).layers
+    return list(operation.operations) if is_functional(operation) else []

@@ -144,7 +144,7 @@ without one, the concatenation |
     result = graph.build(name)
     if identity_start:
         for _, layer in gates:
-            start_at_identity(result.get_layer(layer.name))
+            start_at_identity(graph.copies[layer.name])
     return result
 
 
@@ -166,7 +166,8 @@ def remove_squeeze_excite(model: keras.Model, name: str | None = None) -> keras.
         compiled.
 
     Raises:
-        ValueError: If the model is not functional or has no gates.
+        ValueError: If the model is not functional or has no gates, or the gates are
+            outputs of their own (`layer.gate(x)`).
 
     Example:
 
@@ -184,6 +185,11 @@ def remove_squeeze_excite(model: keras.Model, name: str | None = None) -> keras.
             f"Received: a model named {model.name!r} without any"
         )
     for gate in gates:
+        if graph.has_argument(gate, "gates_only"):
+            raise ValueError(
+                "Expected attention layers that only scale their input. Received: "
+                f"layer {gate!r} of model {model.name!r}, whose gates are an output"
+            )
         graph.bypass(gate)
     return graph.build(name)
 
@@ -265,7 +271,9 @@ def _check_name(graph: Graph, name) -> None:
 def _gate_at(graph: Graph, place: str, name: str, prototype) -> tuple[str, keras.Layer]:
     """Returns a place and the attention layer for it."""
     before = list(graph.upstream(place))
-    policy = next(op.dtype_policy for op in before if hasattr(op, "dtype_policy"))
+    policy = _floating(
+        next(op.dtype_policy for op in before if hasattr(op, "dtype_policy"))
+    )
     data_format = _data_format(before)
     if name in graph.operations:
         raise ValueError(
@@ -283,6 +291,15 @@ def _gate_at(graph: Graph, place: str, name: str, prototype) -> tuple[str, keras
                 f"layer that returns {shape} for {tuple(spec.shape)} after {place!r}"
             )
     return place, layer
+
+
+def _floating(policy: keras.DTypePolicy) -> keras.DTypePolicy:
+    """Returns the policy that a layer had before it was quantized."""
+    # One of several layers in one, by their paths.
+    policy = getattr(policy, "default_policy", policy)
+    if policy.quantization_mode is None:
+        return policy
+    return keras.dtype_policies.get(policy.get_config()["source_name"])
 
 
 def _data_format(before: Iterable[keras.Operation]) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import keras
+from keras.src.backend import get_keras_mask
 
-from se_keras.graph.copiers import custom_objects, name_copiers
+from se_keras.graph.copiers import Copy, name_copiers, reason
 from se_keras.graph.functional import as_functional, is_functional
-from se_keras.graph.state import copy_state
+from se_keras.graph.state import check_weights_in_common, copy_states, model_pairs
 
 KERAS_TENSOR = "__keras_tensor__"
 
@@ -46,6 +47,7 @@ class Graph:
     Attributes:
         model: The functional model that was read.
         operations: Its layers and operations by name, in the order of the graph.
+        copies: After `build`, those of the new model, by the same names.
 
     Raises:
         ValueError: If the model has no graph.
@@ -72,8 +74,8 @@ class Graph:
             )
         # True would make layers trainable that are frozen each for itself.
         self._config["trainable"] = None if model.trainable else False
-        self._exchanged = {}
         self._inserted = {}
+        self.copies: dict[str, keras.Operation] = {}
         self._entries = {entry["name"]: entry for entry in self._config["layers"]}
         self._specs = {
             _ref(tensor): (tensor["config"]["shape"], tensor["config"]["dtype"])
@@ -99,6 +101,14 @@ class Graph:
         """Whether a call of an operation has an argument, by name, that is true."""
         nodes = self._entries[name]["inbound_nodes"]
         return any(node["kwargs"].get(argument) for node in nodes)
+
+    def has_mask(self, name: str) -> bool:
+        """Whether a call of an operation takes a mask, or a tensor that has one."""
+        return self.has_argument(name, "mask") or any(
+            get_keras_mask(tensor) is not None
+            for node in self.operations[name]._inbound_nodes
+            for tensor in node.input_tensors
+        )
 
     def inputs(self, name: str) -> list[list[Ref]]:
         """Returns the tensors among the arguments of each call of an operation."""
@@ -208,6 +218,7 @@ class Graph:
         ]
         self._config["layers"].insert(max(places) + 1, entry)
         self._entries[layer.name] = entry
+        self._inserted[layer.name] = layer
         return output
 
     def configure(self, name: str, **config) -> None:
@@ -226,7 +237,7 @@ class Graph:
             for tensor, ref in zip(self.model.outputs, self.outputs, strict=True)
         }
         self._entries[name].update(keras.saving.serialize_keras_object(submodel))
-        self._exchanged[name] = self.operations[name] = submodel
+        self.operations[name] = submodel
         # Its calls may be counted otherwise than those of the old one.
         self._config["output_layers"] = self._map_outputs(
             lambda _, tensor: outputs[id(tensor)]
@@ -279,31 +290,45 @@ class Graph:
                 the name of the layer.
 
         Returns:
-            A model of the same class, not compiled, with layers of its own. Those that
-            have the name of an old one have its weights, its other state and its
-            flags.
+            A model of the same class, not compiled, with layers of its own. The copy of
+            an old one has its name, its weights, its other state and its flags.
 
         Raises:
-            ValueError: If Keras cannot make a layer again from its config.
+            ValueError: If Keras cannot make a layer again from its config, or its copy
+                has other variables; if two layers have a weight in common.
         """
+        check_weights_in_common(self.model)
         config = copy.deepcopy(self._config)
         if name is not None:
             config["name"] = name
-        copiers = name_copiers(config["layers"], self.operations | self._inserted)
-        # For what is inside submodels, classes by name must do.
-        with keras.saving.custom_object_scope(custom_objects(self.model) | copiers):
+        sources = self.operations | self._inserted
+        copies: list[Copy] = []
+        copiers = name_copiers(
+            config["layers"],
+            [sources[entry["name"]] for entry in config["layers"]],
+            copies,
+        )
+        with keras.saving.custom_object_scope(copiers):
             try:
                 model = type(self.model).from_config(config)
             except TypeError as error:  # what Keras raises for an unknown class
                 raise ValueError(
                     "Expected layers that Keras can make again from their config. "
-                    f"Received: {self.model.name!r} ({error})"
+                    f"Received: {self.model.name!r} ({reason(error)})"
                 ) from error
-        copy_state(self.model, model, without={*weights, *self._exchanged})
-        for submodel, source in self._exchanged.items():
-            copy_state(source, model.get_layer(submodel))
+        self.copies = {each.path[0]: each.copy for each in copies if not each.path[1:]}
+        pairs = [(self.model, model)]
+        for each in copies:
+            known = each.path[0] in weights or each.path[0] in self._inserted
+            if known or not isinstance(each.source, keras.Layer):
+                continue
+            if each.is_container:
+                pairs.append((each.source, each.copy))
+            else:
+                pairs += model_pairs(each.source, each.copy)
+        copy_states(pairs)
         for layer, arrays in weights.items():
-            model.get_layer(layer).set_weights(arrays)
+            self.copies[layer].set_weights(arrays)
         return model
 
     def _tensor(self, ref: Ref) -> dict:

@@ -43,6 +43,8 @@ class ChannelShuffle(keras.layers.Layer):
 
     def __init__(self, groups: int, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
+        # The mask is one of positions, and all of them stay.
+        self.supports_masking = True
         self.groups = positive_integer("groups", groups)
         self.data_format = standardize_data_format(data_format)
         self._axis = 1 if self.data_format == "channels_first" else 3

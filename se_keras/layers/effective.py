@@ -6,6 +6,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from se_keras.layers.activation import (
+    build_activation,
+    own_activation,
+    serialize_activation,
+)
 from se_keras.layers.arguments import (
     Activation,
     Initializer,
@@ -151,7 +156,7 @@ class EfficientChannelAttention(Gate):
         self.kernel_size = kernel_size
         self.gamma = gamma
         self.beta = beta
-        self.gate_activation = keras.activations.get(gate_activation)
+        self.gate_activation = own_activation(self, "gate_activation", gate_activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def num_neighbors(self, channels: int) -> int:
@@ -176,6 +181,7 @@ class EfficientChannelAttention(Gate):
             name="conv",
         )
         self.conv.build((None, channels, 1))
+        build_activation(self.gate_activation, (None, channels, 1))
 
     def excite(self, squeezed: Any) -> Any:
         """Returns the gates: `(batch, channels)`."""
@@ -193,6 +199,6 @@ class EfficientChannelAttention(Gate):
             "kernel_size": self.kernel_size,
             "gamma": self.gamma,
             "beta": self.beta,
-            "gate_activation": keras.activations.serialize(self.gate_activation),
+            "gate_activation": serialize_activation(self.gate_activation),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }

@@ -1,10 +1,17 @@
 """The base classes of attention layers that multiply their input by gates."""
 
-from typing import Any
+import inspect
+from typing import Any, Self
 
 import keras
 from keras import ops
+from keras.src.backend import set_keras_mask
 
+from se_keras.layers.activation import (
+    build_activation,
+    own_activation,
+    serialize_activation,
+)
 from se_keras.layers.arguments import (
     Activation,
     Initializer,
@@ -12,7 +19,10 @@ from se_keras.layers.arguments import (
     clone_initializer,
     standardize_data_format,
 )
+from se_keras.layers.inner import InnerChanges
 from se_keras.layers.means import mean, with_mean
+
+INNER_LAYERS = "inner_layers"
 
 
 class Gate(keras.layers.Layer):
@@ -21,14 +31,21 @@ class Gate(keras.layers.Layer):
     A subclass implements
 
     - `build_gate(channels, rank)`, which creates its weights, and
-    - `compute_gate(inputs)`, which returns the gates of an input; or, if the gates
-      depend on the mean of each channel only, `excite(squeezed)` instead, and the
+    - `compute_gate(inputs, mask=None)`, which returns the gates of an input; or, if the
+      gates depend on the mean of each channel only, `excite(squeezed)` instead, and the
       property `excites_means`, which then returns `True`: training is faster.
 
     The base class checks the input, computes in the layer's precision and layout, and
     multiplies. The input that a subclass gets is in floating point, of rank 3, 4 or 5,
     and has a known number of channels. A layer with arguments of its own returns them
     in `get_config`, like every Keras layer.
+
+    A mask, such as that of `Embedding(mask_zero=True)`, says which positions count. The
+    layer passes it on, and `squeeze_mean` leaves the other positions out. In
+    `compute_gate` it is a boolean tensor that broadcasts against `inputs`. A class
+    whose `compute_gate` has no argument `mask` refuses inputs with a mask.
+
+    `quantize` and `enable_lora` of the layers inside of a gate are part of its config.
 
     A class with an argument `gate_activation` may declare `last_layers`: names of the
     attributes with the layers whose output that activation gets. Then
@@ -40,6 +57,12 @@ class Gate(keras.layers.Layer):
             `keras.config.image_data_format()`.
         **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
 
+    Call arguments:
+        inputs: Tensor of the input shape.
+        mask: Optional mask of shape `(batch, length)` for sequences; for images and
+            volumes the batch and one or more of the leading spatial axes.
+        gates_only: Whether the output is the gates and not the scaled input.
+
     Input shape:
         Floating-point tensor of rank 3, 4 or 5 with a known number of channels:
         `(batch, ..., channels)`, or `(batch, channels, ...)` with
@@ -47,6 +70,9 @@ class Gate(keras.layers.Layer):
 
     Output shape:
         That of the input, in the compute dtype.
+
+    Raises:
+        ValueError: On an input or a mask of another shape, and on integer input.
 
     Example:
 
@@ -84,15 +110,27 @@ class Gate(keras.layers.Layer):
 
     def __init__(self, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
+        if self.dtype_policy.quantization_mode is not None:
+            raise ValueError(
+                "Argument `dtype` must be a floating-point policy: quantize the model "
+                f"when it is built. Received: dtype={self.dtype_policy.name!r}"
+            )
         self.data_format = standardize_data_format(data_format)
+        self.supports_masking = True
+        self._inner_changes = InnerChanges()
 
     def build_gate(self, channels: int, rank: int) -> None:
         """Creates the weights for inputs of `rank` axes with `channels` channels."""
         raise NotImplementedError(f"{type(self).__name__} must implement `build_gate`")
 
-    def compute_gate(self, inputs: Any) -> Any:
-        """Returns the gates for `inputs`, which have the compute dtype."""
-        return self.excite(self.squeeze_mean(inputs))
+    def compute_gate(self, inputs: Any, mask: Any = None) -> Any:
+        """Returns the gates for `inputs`, which have the compute dtype.
+
+        Args:
+            inputs: Tensor of the shape of the input.
+            mask: Boolean tensor that broadcasts against `inputs`, or `None`.
+        """
+        return self.excite(self.squeeze_mean(inputs, mask))
 
     def excite(self, squeezed: Any) -> Any:
         """Returns the gates for the means of the channels, `(batch, channels)`."""
@@ -105,12 +143,24 @@ class Gate(keras.layers.Layer):
         """Whether the gates come from `excite` and the means alone."""
         return False
 
-    def gate(self, inputs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the layer, as every Keras layer."""
+        outputs = super().__call__(*args, **kwargs)
+        if kwargs.get("gates_only") and len(outputs.shape) == 2:
+            # The mask is one of positions, which the gates of channels do not have.
+            set_keras_mask(outputs, None)
+        return outputs
+
+    def gate(self, inputs: Any, mask: Any = None) -> Any:
         """Returns the gates of an input, without multiplying it by them.
+
+        In a functional model this is one more call of the layer, with the same weights.
 
         Args:
             inputs: A tensor, an array or a Keras tensor of the shape that the layer
                 takes. The layer is built on it if it was not built before.
+            mask: The mask of the inputs. Defaults to the one that Keras attached to
+                them.
 
         Returns:
             The gates, in the compute dtype: `(batch, channels)` for a channel gate;
@@ -119,15 +169,18 @@ class Gate(keras.layers.Layer):
         if not isinstance(inputs, keras.KerasTensor):
             inputs = ops.convert_to_tensor(inputs)
         self._check_dtype(inputs)
-        if not self.built:
-            self.build(tuple(inputs.shape))
-        elif self._shape_key(inputs.shape) != self._built_for:
+        if self.built and self._shape_key(inputs.shape) != self._built_for:
             rank, channels = self._built_for
             raise ValueError(
                 f"{type(self).__name__} was built for inputs of rank {rank} with "
                 f"{channels} channels. Received: inputs of shape {tuple(inputs.shape)}"
             )
-        return self.compute_gate(ops.cast(inputs, self.compute_dtype))
+        if not _takes(self.call, "gates_only"):
+            raise ValueError(
+                f"Expected `{type(self).__name__}.call` to have the argument "
+                "`gates_only` of `Gate.call`. Received: a `call` without it"
+            )
+        return self(inputs, mask=mask, gates_only=True)
 
     def build(self, input_shape: Any) -> None:
         """Checks the input's shape and creates the weights."""
@@ -150,20 +203,31 @@ class Gate(keras.layers.Layer):
         )
         self._built_for = self._shape_key(input_shape)
         self.build_gate(channels, rank)
+        self._inner_changes.apply(self)
 
-    def call(self, inputs: Any, training: bool | None = False) -> Any:
-        """Returns `inputs` scaled by their gates."""
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = False,
+        mask: Any = None,
+        gates_only: bool = False,
+    ) -> Any:
+        """Returns `inputs` scaled by their gates, or the gates with `gates_only`."""
         self._check_dtype(inputs)
-        if training and self.excites_means:
+        if training and self.excites_means and mask is None and not gates_only:
             inputs, squeezed = with_mean(
                 inputs, self.spatial_axes(inputs), self._wide_dtype
             )
             gates = self.excite(squeezed)
         else:
-            gates = self.compute_gate(inputs)
+            gates = self._compute(inputs, mask)
         self._check_gates(gates, inputs)
         gates = ops.cast(gates, inputs.dtype)
-        return inputs * self.broadcast(gates, inputs)
+        return gates if gates_only else inputs * self.broadcast(gates, inputs)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """A gate passes the mask of its input on."""
+        return previous_mask
 
     def broadcast(self, gates: Any, inputs: Any) -> Any:
         """Gives gates of shape `(batch, channels)` the rank of `inputs`."""
@@ -175,33 +239,77 @@ class Gate(keras.layers.Layer):
             return ops.reshape(gates, (-1, channels, *ones))
         return ops.reshape(gates, (-1, *ones, channels))
 
-    def squeeze_mean(self, inputs: Any) -> Any:
-        """Returns the mean over all spatial axes, accumulated in float32 or wider."""
-        return mean(inputs, self.spatial_axes(inputs), self._wide_dtype)
+    def squeeze_mean(self, inputs: Any, mask: Any = None) -> Any:
+        """Returns the mean over all spatial axes, accumulated in float32 or wider.
+
+        Args:
+            inputs: Tensor of the shape of the input.
+            mask: See `compute_gate`. The mean of an input without any position that
+                counts is 0.
+        """
+        return mean(inputs, self.spatial_axes(inputs), self._wide_dtype, mask)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """A gate keeps the shape of its input."""
         return tuple(input_shape)
 
-    def compute_output_spec(self, inputs: Any, training: bool | None = False) -> Any:
+    def compute_output_spec(
+        self,
+        inputs: Any,
+        training: bool | None = False,
+        mask: Any = None,
+        gates_only: bool = False,
+    ) -> Any:
         """A gate keeps the shape of its input and returns the compute dtype."""
         self._check_dtype(inputs)
-        if not type(self).__module__.startswith("se_keras."):
-            # A user's subclass: what it computes is checked before the first batch.
-            inputs = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
-            gates = _Call(self._compute_tensor).compute_output_spec(inputs)
+        if mask is not None:
+            self._check_mask(inputs, mask)
+        inputs = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        # A user's subclass: what it computes is checked before the first batch.
+        if gates_only or not type(self).__module__.startswith("se_keras."):
+            tensors = (inputs,) if mask is None else (inputs, mask)
+            gates = _Call(self._compute_tensor).compute_output_spec(*tensors)
             self._check_gates(gates, inputs)
-        return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+            if gates_only:
+                return keras.KerasTensor(gates.shape, dtype=self.compute_dtype)
+        return inputs
 
-    def _compute_tensor(self, inputs):
-        gates = self.compute_gate(inputs)
+    def _compute_tensor(self, inputs, mask=None):
+        gates = self._compute(inputs, mask)
         if not hasattr(gates, "shape"):
             self._check_gates(gates, inputs)
         return gates
 
+    def _compute(self, inputs, mask):
+        """Returns the gates for inputs with a mask as Keras has it, or `None`."""
+        if mask is None:
+            return self.compute_gate(inputs)
+        self._check_mask(inputs, mask)
+        spatial = len(mask.shape) - 1
+        ones = range(spatial + 1, len(inputs.shape))
+        if self.channel_axis == 1:
+            ones = (1, *range(spatial + 2, len(inputs.shape)))
+        mask = ops.expand_dims(ops.cast(mask, "bool"), tuple(ones))
+        return self.compute_gate(inputs, mask=mask)
+
     def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that re-create the layer."""
-        return {**super().get_config(), "data_format": self.data_format}
+        """Returns the arguments that re-create the layer.
+
+        What was changed in its layers after they were built, by `quantize` or
+        `enable_lora`, is among them, for `from_config`.
+        """
+        config = {**super().get_config(), "data_format": self.data_format}
+        changes = self._inner_changes.of(self)
+        return {**config, INNER_LAYERS: changes} if changes else config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Returns a layer from what `get_config` returned."""
+        config = dict(config)
+        changes = config.pop(INNER_LAYERS, None)
+        layer = super().from_config(config)
+        layer._inner_changes = InnerChanges(changes)
+        return layer
 
     @property
     def channel_axis(self) -> int:
@@ -246,6 +354,29 @@ class Gate(keras.layers.Layer):
             f"{self.data_format!r}). Received: {received}"
         )
 
+    def _check_mask(self, inputs, mask):
+        """Raises a `ValueError` if a mask does not fit or the gate takes none."""
+        expected = (
+            inputs.shape[0],
+            *(inputs.shape[i] for i in self.spatial_axes(inputs)),
+        )
+        received = tuple(mask.shape)
+        if not 2 <= len(received) <= len(expected) or not all(
+            _agree(ours, theirs)
+            for ours, theirs in zip(received, expected, strict=False)
+        ):
+            raise ValueError(
+                f"{type(self).__name__} expects a mask of shape {expected}, or of the "
+                "leading two or more of these axes. "
+                f"Received: a mask of shape {received}"
+            )
+        if not _takes(self.compute_gate, "mask"):
+            raise ValueError(
+                f"Expected `{type(self).__name__}.compute_gate` to have an argument "
+                "`mask=None`, since the input has a mask: a boolean tensor that "
+                "broadcasts against `inputs`. Received: a `compute_gate` without it"
+            )
+
     def _check_dtype(self, inputs):
         dtype = keras.backend.standardize_dtype(inputs.dtype)
         if "float" not in dtype:
@@ -262,8 +393,17 @@ class _Call(keras.layers.Layer):
         super().__init__(name="gates")
         self.function = function
 
-    def call(self, inputs):
-        return self.function(inputs)
+    def call(self, *tensors):
+        return self.function(*tensors)
+
+
+def _takes(function, argument: str) -> bool:
+    """Whether a function has an argument of this name."""
+    parameters = inspect.signature(function).parameters.values()
+    return any(
+        parameter.name == argument or parameter.kind is parameter.VAR_KEYWORD
+        for parameter in parameters
+    )
 
 
 def _agree(size: int | None, other: int | None) -> bool:
@@ -277,7 +417,8 @@ class DenseGate(Gate):
     `excite` or `compute_gate` as described in `Gate`.
 
     Args:
-        gate_activation: Activation whose output is the gate.
+        gate_activation: Activation whose output is the gate. Of a layer, each gate has
+            a copy with weights of its own.
         use_bias: Whether the fully connected layers have a bias.
         kernel_initializer: Initializer of the kernels.
         bias_initializer: Initializer of the biases.
@@ -298,16 +439,29 @@ class DenseGate(Gate):
         **kwargs: Any,
     ):
         super().__init__(data_format=data_format, **kwargs)
-        self.gate_activation = keras.activations.get(gate_activation)
+        self.gate_activation = own_activation(self, "gate_activation", gate_activation)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
     def dense(
-        self, name: str, units: int, activation: Activation, channels: int
+        self,
+        name: str,
+        units: int,
+        activation: Activation,
+        channels: int,
+        rank: int = 2,
     ) -> keras.layers.Dense:
-        """Returns a fully connected layer, built on inputs of `channels` channels."""
+        """Returns a fully connected layer, built on inputs of `channels` channels.
+
+        Args:
+            name: Name of the layer.
+            units: Number of its outputs.
+            activation: Activation of its outputs. A layer is built, too.
+            channels: Number of its inputs.
+            rank: Number of axes of its inputs, the last of which has the channels.
+        """
         layer = keras.layers.Dense(
             units,
             activation=activation,
@@ -321,13 +475,14 @@ class DenseGate(Gate):
             name=name,
         )
         layer.build((None, channels))
+        build_activation(layer.activation, (None,) * (rank - 1) + (units,))
         return layer
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that re-create the layer."""
         return {
             **super().get_config(),
-            "gate_activation": keras.activations.serialize(self.gate_activation),
+            "gate_activation": serialize_activation(self.gate_activation),
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),

@@ -1,4 +1,4 @@
-"""Means over positions with a fast gradient on TensorFlow."""
+"""Means and maxima over positions, with a fast gradient of means on TensorFlow."""
 
 import math
 
@@ -6,9 +6,38 @@ import keras
 from keras import ops
 
 
-def mean(x, axes: tuple[int, ...], dtype: str):
-    """Returns the mean of `x` over some axes, accumulated in `dtype`."""
-    return ops.cast(ops.mean(ops.cast(x, dtype), axis=axes), x.dtype)
+def mean(x, axes: tuple[int, ...], dtype: str, mask=None):
+    """Returns the mean of `x` over some axes, accumulated in `dtype`.
+
+    Args:
+        x: A tensor.
+        axes: The axes that the mean is over.
+        dtype: What the mean accumulates in.
+        mask: Boolean tensor of the rank of `x`, 1 on all other axes than the batch and
+            `axes`: whether a position counts. Without any position the mean is 0.
+    """
+    if mask is None:
+        return ops.cast(ops.mean(ops.cast(x, dtype), axis=axes), x.dtype)
+    sizes = ops.shape(x)
+    positions = [size if axis in (0, *axes) else 1 for axis, size in enumerate(sizes)]
+    mask = ops.broadcast_to(mask, positions)
+    total = ops.sum(ops.where(mask, ops.cast(x, dtype), 0), axis=axes)
+    count = ops.sum(ops.cast(mask, dtype), axis=axes)
+    return ops.cast(ops.divide_no_nan(total, count), x.dtype)
+
+
+def maximum(x, axes: tuple[int, ...], mask=None):
+    """Returns the maximum of `x` over some axes.
+
+    Args:
+        x: A tensor.
+        axes: The axes that the maximum is over.
+        mask: See `mean`. Without any position the maximum is 0.
+    """
+    if mask is None:
+        return ops.max(x, axis=axes)
+    largest = ops.max(ops.where(mask, x, -float("inf")), axis=axes)
+    return ops.where(ops.any(mask, axis=axes), largest, 0)
 
 
 def with_mean(x, axes: tuple[int, ...], dtype: str):

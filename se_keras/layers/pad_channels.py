@@ -43,6 +43,8 @@ class PadChannels(keras.layers.Layer):
 
     def __init__(self, channels: int, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
+        # The mask is one of positions, and all of them stay.
+        self.supports_masking = True
         self.channels = positive_integer("channels", channels)
         self.data_format = standardize_data_format(data_format)
         self._axis = 1 if self.data_format == "channels_first" else 3

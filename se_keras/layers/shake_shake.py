@@ -62,6 +62,7 @@ class ShakeShake(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        self.supports_masking = True
         for name, value, known in (
             ("forward", forward, FORWARDS),
             ("backward", backward, BACKWARDS),
@@ -97,6 +98,10 @@ class ShakeShake(keras.layers.Layer):
         backward = self._mix(inputs, self._weight(self.backward_kind, inputs[0]))
         backward = backward - ops.stop_gradient(backward)
         return ops.stop_gradient(self._mix(inputs, weight)) + backward
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """As `keras.layers.Average`: what one of both masks includes is included."""
+        return keras.layers.Average().compute_mask(inputs, previous_mask)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of one input."""

@@ -47,10 +47,13 @@ class SpatialSqueezeExcite(DenseGate):
 
     def build_gate(self, channels: int, rank: int) -> None:
         """Creates the 1x1 convolution: a fully connected layer at each position."""
-        self.fc = self.dense("fc", 1, self.gate_activation, channels)
+        self.fc = self.dense("fc", 1, self.gate_activation, channels, rank)
 
-    def compute_gate(self, inputs: Any) -> Any:
-        """Returns the gates: the input's shape with one channel."""
+    def compute_gate(self, inputs: Any, mask: Any = None) -> Any:
+        """Returns the gates: the input's shape with one channel.
+
+        That of a position comes from this position alone, whatever the mask.
+        """
         if self.channel_axis == -1:
             return self.fc(inputs)
         return ops.moveaxis(self.fc(ops.moveaxis(inputs, 1, -1)), -1, 1)
@@ -123,9 +126,10 @@ class ConcurrentSqueezeExcite(Gate):
         self.channel.build(tuple(shape))
         self.spatial.build(tuple(shape))
 
-    def compute_gate(self, inputs: Any) -> Any:
+    def compute_gate(self, inputs: Any, mask: Any = None) -> Any:
         """Returns the merged gates, of the input's shape."""
-        channel = self.channel.broadcast(self.channel.compute_gate(inputs), inputs)
+        channel = self.channel.compute_gate(inputs, mask)
+        channel = self.channel.broadcast(channel, inputs)
         spatial = self.spatial.compute_gate(inputs)
         if self.merge == "add":
             return channel + spatial

@@ -3,8 +3,8 @@
 from typing import Any
 
 import keras
-from keras import ops
 
+from se_keras.layers.activation import own_activation, serialize_activation
 from se_keras.layers.arguments import (
     Activation,
     Initializer,
@@ -15,6 +15,7 @@ from se_keras.layers.arguments import (
     rounded_width,
 )
 from se_keras.layers.gate import DenseGate
+from se_keras.layers.means import maximum
 
 SQUEEZES = ("avg", "max")
 
@@ -47,10 +48,13 @@ class SqueezeExcite(DenseGate):
             `None`: computed from `ratio`.
         divisor: The hidden width is a multiple of this, above `min_channels`.
         min_channels: The hidden width is not below this.
-        activation: Activation after the first fully connected layer.
-        gate_activation: Activation after the second; its output is the gate.
+        activation: Activation after the first fully connected layer. Of a layer, such
+            as `keras.layers.PReLU()`, each gate has a copy with weights of its own.
+        gate_activation: Activation after the second; its output is the gate. A layer
+            is copied as well.
         squeeze: `"avg"`, or `"max"` as in table 11 of the paper. The average
-            accumulates in float32 whatever the precision.
+            accumulates in float32 whatever the precision. Positions that a mask
+            excludes do not count; without any other position it is 0.
         use_bias: Whether the fully connected layers have a bias.
         kernel_initializer: Initializer of both kernels.
         bias_initializer: Initializer of both biases.
@@ -131,7 +135,7 @@ class SqueezeExcite(DenseGate):
         )
         self.divisor = positive_integer("divisor", divisor)
         self.min_channels = positive_integer("min_channels", min_channels)
-        self.activation = keras.activations.get(activation)
+        self.activation = own_activation(self, "activation", activation)
         self.squeeze = squeeze
         self.round_limit = fraction("round_limit", round_limit)
 
@@ -148,11 +152,11 @@ class SqueezeExcite(DenseGate):
         self.fc1 = self.dense("fc1", hidden, self.activation, channels)
         self.fc2 = self.dense("fc2", channels, self.gate_activation, hidden)
 
-    def compute_gate(self, inputs: Any) -> Any:
+    def compute_gate(self, inputs: Any, mask: Any = None) -> Any:
         """Returns the gates of `inputs`: `(batch, channels)`."""
         if self.squeeze == "max":
-            return self.excite(ops.max(inputs, axis=self.spatial_axes(inputs)))
-        return super().compute_gate(inputs)
+            return self.excite(maximum(inputs, self.spatial_axes(inputs), mask))
+        return super().compute_gate(inputs, mask)
 
     def excite(self, squeezed: Any) -> Any:
         """Returns the gates for what the squeeze returned: `(batch, channels)`."""
@@ -171,7 +175,7 @@ class SqueezeExcite(DenseGate):
             "hidden_channels": self.hidden_channels,
             "divisor": self.divisor,
             "min_channels": self.min_channels,
-            "activation": keras.activations.serialize(self.activation),
+            "activation": serialize_activation(self.activation),
             "squeeze": self.squeeze,
             "round_limit": self.round_limit,
         }

@@ -335,12 +335,14 @@ def test_layers_with_other_weights_than_a_kernel(change, last):
     np.testing.assert_allclose(fold(model).predict(x, verbose=0), expected, atol=1e-5)
 
 
-def test_quantized_gates():
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+def test_quantized_gates_stay(mode):
     model = keras.Sequential([keras.Input((8, 8, 4)), SqueezeExcite(ratio=2)])
-    model.quantize("int8")
-    # Keras makes no gate again that is changed so.
-    with pytest.raises(ValueError, match="other variables than its config creates"):
-        fold(model)
+    model.quantize(mode)
+    folded = fold(model)
+    assert kinds(folded) == ["InputLayer", "SqueezeExcite"]
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 4)).astype("float32")
+    np.testing.assert_array_equal(to_numpy(folded(x)), to_numpy(model(x)))
 
 
 def test_frozen_layers_stay_frozen():
