@@ -1,19 +1,22 @@
 """The `se-keras` command, line by line."""
 
 import dataclasses
+import json
 import os
-import pathlib
 import re
 import signal
 import subprocess
 import sys
+import time
 
 import keras
 import pytest
 
 from se_keras import SqueezeExcite, cli, create_model, list_models, weights
 from se_keras.models.registry import lookup
-from tests.helpers import require
+from se_keras.training import Recipe, fields_of
+from se_keras.training.subjects import Subject
+from tests.helpers import ROOT, require
 
 
 @pytest.fixture
@@ -319,47 +322,146 @@ def test_help_names_all_commands(run):
         assert run(name, "--help")[0] == 0
 
 
-HELP_WITHOUT_KERAS = """
-import sys, types
-# `se_keras` itself imports Keras; the command line does not.
-package = types.ModuleType("se_keras")
-package.__path__ = [sys.argv.pop(1)]
-sys.modules["se_keras"] = package
-from se_keras.cli import main
-try:
-    main()
-except SystemExit as end:
-    found = {"keras", "numpy", "tensorflow"} & set(sys.modules)
-    print(end.code, *found, file=sys.stderr)
+# Runs command lines in a process that cannot import Keras or its backends.
+WITHOUT_KERAS = """
+import contextlib, io, json, sys, time
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("keras", "tensorflow", "jax", "torch"):
+            raise AssertionError(f"{name} is imported")
+start = time.perf_counter()
+import se_keras
+sys.meta_path.insert(0, Blocker())
+sys.path.insert(0, sys.argv[1])
+import train_imagenet
+from se_keras import cli
+for line in json.load(sys.stdin):
+    name, *arguments = line.split()
+    main = train_imagenet.main if name == "example" else cli.main
+    streams = io.StringIO(), io.StringIO()
+    code = 0
+    try:
+        with contextlib.redirect_stdout(streams[0]):
+            with contextlib.redirect_stderr(streams[1]):
+                main(arguments if name == "example" else line.split())
+    except SystemExit as end:
+        code = end.code
+    print(json.dumps([code, *(stream.getvalue() for stream in streams)]))
+print(time.perf_counter() - start)
 """
+ERROR = "error: Expected "
+NO_KERAS = {
+    "--help": 0,
+    **{f"{name} --help": 0 for name in cli.COMMANDS},
+    "list": 0,
+    "list se_resnet5*": 0,
+    "list --colour": "Expected a flag of se-keras list",
+    "list --import=missing": f"{ERROR}--import",
+    "list missing": f"{ERROR}a pattern",
+    "lst": "Did you mean list? Received: lst",
+    "evalute": "Expected a command, one of train, ",
+    "info": "required: source",
+    "info se_resnet5": f"{ERROR}the name of a model",
+    "info se_resnet50 more": "Expected no more arguments. Received: more",
+    "summary se_resnet50 --image_size=x": "invalid int value: 'x'",
+    "summary se_resnet5": f"{ERROR}the name of a model",
+    "summary missing.keras": f"{ERROR}a .keras file",
+    "train --epoch=3": "Did you mean --epochs or ",
+    "train --padding=3": "Did you mean --augmentation.padding? Received: --padding=3",
+    "train stray": "Expected flags only. Received: stray",
+    "train --epochs": "argument --epochs: expected one argument",
+    "train --epochs=many": f"{ERROR}an integer for epochs",
+    "train --epochs=0": f"{ERROR}a positive epochs",
+    "train --nesterov=maybe": f"{ERROR}true or false for nesterov",
+    "train --nonesterov=true": "--nonesterov: ignored explicit argument",
+    "train --optimizer=lam": f"{ERROR}optimizer to be one of adamw, lamb, sgd. Did you",
+    "train --model=se_resnet5": f"{ERROR}the name of a model",
+    "train --config=missing.yaml": f"{ERROR}a YAML file",
+    "train --import=missing": f"{ERROR}--import",
+    "train --unknown=" + "x" * 10_000: "Received: --unknown=xxx",
+    "example --help": 0,
+    "example --epoch=3": "Did you mean --epochs or ",
+    "example --epochs=0": f"{ERROR}a positive epochs",
+}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        ("--help", 0),
-        ("list --help", 0),
-        ("summary --help", 0),
-        ("info --help", 0),
-        ("info", 2),
-        ("lst", 2),
-        ("summary se_resnet50 --image_size=x", 2),
-        ("list --import=missing", "error: Expected --import"),
-    ],
-)
-def test_help_and_usage_need_no_keras(arguments, code, tmp_path):
-    package = pathlib.Path(cli.__file__).parents[1]
+@pytest.fixture(scope="module")
+def without_keras(tmp_path_factory):
+    """What the command lines of `NO_KERAS` print, and the seconds that all took."""
     done = subprocess.run(
-        [sys.executable, "-c", HELP_WITHOUT_KERAS, package, *arguments.split()],
-        cwd=tmp_path,
+        [sys.executable, "-c", WITHOUT_KERAS, ROOT / "examples"],
+        cwd=tmp_path_factory.mktemp("empty"),
+        input=json.dumps([*NO_KERAS]),
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith(str(code))
-    if isinstance(code, int):
-        assert last == str(code)
+    *lines, seconds = done.stdout.splitlines()
+    return dict(zip(NO_KERAS, map(json.loads, lines), strict=True)), float(seconds)
+
+
+@pytest.mark.parametrize("line", NO_KERAS, ids=lambda line: line[:40])
+def test_help_lists_and_errors_need_no_keras(line, without_keras):
+    code, output, message = without_keras[0][line]
+    expected = NO_KERAS[line]
+    if expected == 0:
+        assert (code, message) == (0, "")
+        assert output
+    elif expected.startswith(ERROR):
+        assert code.startswith(expected)
+        assert (output, message) == ("", "")
+        assert "\n" not in code
+    else:
+        *usage, last = message.splitlines()
+        assert (code, output) == (2, "")
+        assert usage[0].startswith("usage: ")
+        assert expected in last
+        assert len(message) < 1000
+
+
+def test_all_of_them_take_some_seconds(without_keras):
+    """One of them takes a fraction of a second; Keras takes several."""
+    assert without_keras[1] / len(NO_KERAS) < 0.5
+
+
+def test_lists_without_and_with_the_registry_agree(without_keras):
+    assert without_keras[0]["list"][1].split() == list_models()
+    assert without_keras[0]["list se_resnet5*"][1].split() == list_models("se_resnet5*")
+
+
+def test_help_of_a_run_is_grouped_by_subject(without_keras):
+    """Every field of a recipe is there once, in a group, with a description."""
+    _, output, _ = without_keras[0]["train --help"]
+    assert without_keras[0]["example --help"][1].endswith(
+        output.partition("\n\nopt")[2]
+    )
+    groups = re.findall(r"^(\w[\w ]*):\n((?:  .*\n|\n(?=  ))*)", output, re.MULTILINE)
+    subjects = {field.subject for field in fields_of(Recipe).values()}
+    assert Subject.OTHER not in subjects
+    found = {}
+    for title, text in groups[1:]:
+        for flag in re.findall(r"^  --([\w.]+)", text, re.MULTILINE):
+            found[flag] = title
+    assert found == {
+        name: field.subject.value for name, field in fields_of(Recipe).items()
+    }
+    assert [title for title, _ in groups[1:]] == [
+        subject.value for subject in Subject if subject in subjects
+    ]
+
+
+@pytest.mark.parametrize("script", ["se_keras", "example"])
+def test_help_in_a_second(script, tmp_path):
+    """Of a process, with what Python itself takes. Several tries: others run, too."""
+    program = ["-m", "se_keras", "train"]
+    if script == "example":
+        program = [ROOT / "examples/train_imagenet.py"]
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *program, "--help"], check=True, stdout=-3)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 1
 
 
 def test_help_lists_what_the_tables_have(run):

@@ -2,10 +2,16 @@
 
 import argparse
 import dataclasses
+import difflib
 from collections.abc import Callable, Mapping
+from typing import Any
+
+from se_keras.cli.user_modules import IMPORT_HELP
 
 # Keywords of an argument that is a whole number.
 NUMBER = {"type": int, "metavar": "N"}
+# What an error shows of an argument.
+LONGEST_ARGUMENT = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,31 +22,102 @@ class Command:
         run: The function of the subcommand; takes the arguments by name.
         help: What it does, in one line.
         arguments: Function that returns the name or flag of each argument with the
-            keywords of `ArgumentParser.add_argument`. It is called only when the
-            subcommand is used: names of formats or recipes are read from the tables of
-            the package, which import TensorFlow.
+            keywords of `ArgumentParser.add_argument`, and of two more: `group`, the
+            title under which `--help` lists it, and `boolean`, whether its value is
+            `true` or `false`: then `--NAME` is `--NAME=true`, and `--noNAME`
+            is `--NAME=false`. It is called only when the subcommand is used, and
+            imports neither Keras nor TensorFlow.
+        check: Function that takes the arguments by name, too, and raises a `UsageError`
+            where it can find an error without importing Keras; `None` for no check.
         uses_keras: Whether it computes with Keras, and has the settings that Keras
             documents as its defaults, whatever the user's `keras.json`.
         continues: Whether it is a training run, which the same command continues after
             a signal.
+        usage: The usage, for a subcommand with many flags; `None` for a list of them.
     """
 
     run: Callable
     help: str
     arguments: Callable[[], Mapping[str, Mapping]]
+    check: Callable | None = None
     uses_keras: bool = True
     continues: bool = False
+    usage: str | None = None
 
 
 class CommandParser(argparse.ArgumentParser):
-    """Parser of a subcommand, which adds the arguments at its first use."""
+    """Parser of a subcommand, which adds the arguments at its first use.
 
-    arguments: Callable[[], Mapping[str, Mapping]] | None = None
+    Args:
+        command: The subcommand.
+        **kwargs: Arguments of `argparse.ArgumentParser`.
+    """
+
+    def __init__(self, command: Command, **kwargs: Any):
+        defaults = {"description": command.help, "usage": command.usage}
+        super().__init__(**defaults | kwargs, allow_abbrev=False)
+        self._command = command
+        self._names: list[str] = []
+        self._subjects: dict[str, Any] = {}
 
     def parse_known_args(self, args=None, namespace=None):
-        """Parses, as the base class does."""
-        if self.arguments is not None:
-            for name, keywords in self.arguments().items():
-                self.add_argument(name, **keywords)
-            self.arguments = None
-        return super().parse_known_args(args, namespace)
+        """Parses, and ends the program on an unknown argument."""
+        if not self._names:
+            self._add("--import", dest="imports", metavar="MODULE", help=IMPORT_HELP)
+            for name, keywords in self._command.arguments().items():
+                self._add(name, **keywords)
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(self._unknown(unknown))
+        return options, unknown
+
+    def _add(self, name, group=None, boolean=False, **keywords):
+        self._names.append(name)
+        parser: Any = self
+        if group:
+            if group not in self._subjects:
+                self._subjects[group] = self.add_argument_group(group)
+            parser = self._subjects[group]
+        if boolean:
+            keywords |= {"nargs": "?", "const": "true", "metavar": "true|false"}
+            parser.add_argument(
+                f"--no{name.removeprefix('--')}",
+                dest=name.removeprefix("--"),
+                action="store_const",
+                const="false",
+                help=argparse.SUPPRESS,
+            )
+        parser.add_argument(name, **keywords)
+
+    @property
+    def _takes_arguments(self):
+        return any(not name.startswith("-") for name in self._names)
+
+    def _unknown(self, arguments):
+        flags = [argument for argument in arguments if argument.startswith("-")]
+        received = shortened((flags or arguments)[0])
+        if not flags:
+            some = "no more arguments" if self._takes_arguments else "flags only"
+            return f"Expected {some}. Received: {received}"
+        hint = did_you_mean(flags[0].partition("=")[0], self._names)
+        return f"Expected a flag of {self.prog}. {hint}Received: {received}"
+
+
+def did_you_mean(name: str, names: list[str]) -> str:
+    """Returns the hint of an error, `"Did you mean NAME? "`, or nothing.
+
+    Args:
+        name: What was received.
+        names: What might have been meant. A name with a dot is also found by what
+            follows the dot.
+    """
+    nearest = difflib.get_close_matches(name, names, n=3)
+    end = name.lstrip("-")
+    nearest = nearest or [each for each in names if each.endswith(f".{end}")]
+    return f"Did you mean {' or '.join(nearest)}? " if nearest else ""
+
+
+def shortened(argument: str) -> str:
+    """Returns the beginning of an argument, for an error of one line."""
+    text = " ".join(argument.split())
+    return text if len(text) <= LONGEST_ARGUMENT else f"{text[:LONGEST_ARGUMENT]} ..."

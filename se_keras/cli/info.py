@@ -13,14 +13,19 @@ APART = ("preprocessing", "attention")
 
 def run(source):
     """Prints what is known about a network or about published weights."""
-    from se_keras import list_models, weights
-    from se_keras.models.registry import lookup
+    from se_keras.models.names import list_names, require_name
 
     with as_usage_errors(ValueError):
-        if source in list_models() or not ("/" in source or "." in source):
-            print("\n".join(_network_lines(lookup(source))))
+        if source in list_names() or not ("/" in source or "." in source):
+            require_name(source)
+            from se_keras.models.registry import lookup
+
+            lines = _network_lines(lookup(source))
         else:
-            print("\n".join(_field_lines(weights.info(source))))
+            from se_keras import weights
+
+            lines = _field_lines(weights.info(source))
+    print("\n".join(lines))
 
 
 def _network_lines(network) -> list[str]:

@@ -6,9 +6,9 @@ from se_keras.errors import UsageError
 
 def run(pattern):
     """Prints the names of networks that match a pattern."""
-    from se_keras import list_models
+    from se_keras.models.names import list_names
 
-    names = list_models(pattern)
+    names = list_names(pattern)
     if not names:
         raise UsageError(
             "Expected a pattern that a model's name matches, such as 'se_*'. "

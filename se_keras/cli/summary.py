@@ -1,12 +1,13 @@
 """`se-keras summary`: the parameters and multiply-adds of a network."""
 
 from se_keras.cli.command import NUMBER, Command
-from se_keras.cli.model_argument import MODEL_HELP, is_file, load
+from se_keras.cli.model_argument import MODEL_HELP, is_file, load, require
 from se_keras.errors import UsageError, as_usage_errors
 
 
 def run(model, image_size, classes, no_top):
     """Prints the parameters and multiply-adds of a network, by block."""
+    require(model)
     from se_keras import analysis
 
     with as_usage_errors(ValueError):

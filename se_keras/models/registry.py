@@ -1,13 +1,13 @@
 """The table of networks by name."""
 
 import dataclasses
-import difflib
 import fnmatch
 import re
 import sys
 
 from se_keras.models.families import FAMILIES, family_of
 from se_keras.models.family import Family
+from se_keras.models.names import unknown_name
 from se_keras.models.preprocessing import Preprocessing
 from se_keras.models.spec import NetworkSpec
 
@@ -162,12 +162,7 @@ def lookup(name: str) -> Network:
     """
     if isinstance(name, str) and name in _NETWORKS:
         return _NETWORKS[name]
-    nearest = difflib.get_close_matches(str(name), _NETWORKS, n=3)
-    hint = f"Did you mean {' or '.join(nearest)}? " if nearest else ""
-    raise ValueError(
-        "Expected the name of a model, one of `se_keras.list_models()`. "
-        f"{hint}Received: {name!r}"
-    )
+    raise unknown_name(name, _NETWORKS)
 
 
 def networks() -> list[Network]:

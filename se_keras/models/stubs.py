@@ -1,11 +1,12 @@
-"""Writes the stub `se_keras/models/__init__.pyi`.
+"""Writes the stub `se_keras/models/__init__.pyi`, and the index of the networks.
 
 The constructors of the networks are created when they are used, so that editors and
 type checkers don't find them in the module. The stub declares them, each with the
-docstring that `help()` shows.
+docstring that `help()` shows. The index has the names of the networks for the command
+line, which lists them without importing Keras.
 
-    python -m se_keras.models.stubs           # writes the stub
-    python -m se_keras.models.stubs --check   # fails if it is not up to date
+    python -m se_keras.models.stubs           # writes both
+    python -m se_keras.models.stubs --check   # fails if one is not up to date
 """
 
 import ast
@@ -102,17 +103,39 @@ def _declaration(network) -> str:
     return f'{network.constructor}: _Constructor\n"""{text}\n"""\n'
 
 
+def index() -> str:
+    """Returns the text of the index."""
+    built_in = (network.name for network in networks() if network.built_in)
+    names = "\n".join(f'    "{name}",' for name in built_in)
+    return f'''\
+"""The names of the networks of this package, in the order of `list_models`."""
+
+# Written by `{COMMAND}`.
+
+NAMES = (
+{names}
+)
+'''
+
+
+# What is written: a function that returns the text, by name of the file.
+FILES = {"__init__.pyi": stub, "index.py": index}
+
+
 def main(arguments: list[str]) -> int:
     """Runs the command; returns its exit code."""
     if arguments == ["--check"]:
-        if STUB.is_file() and STUB.read_text() == stub():
-            return 0
-        print(f"{STUB} is not up to date. Run `{COMMAND}`.", file=sys.stderr)
-        return 1
+        for name, text in FILES.items():
+            path = PACKAGE / name
+            if not path.is_file() or path.read_text() != text():
+                print(f"{path} is not up to date. Run `{COMMAND}`.", file=sys.stderr)
+                return 1
+        return 0
     if arguments:
         print(f"Usage: {COMMAND} [--check]", file=sys.stderr)
         return 2
-    STUB.write_text(stub())
+    for name, text in FILES.items():
+        (PACKAGE / name).write_text(text())
     return 0
 
 

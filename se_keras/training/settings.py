@@ -354,10 +354,22 @@ def _type_name(kind) -> str:
     return NAMES[kind][0]
 
 
-# Singular and plural.
+def placeholder(kind) -> str:
+    """Returns what stands for a value of a type in the usage of a flag."""
+    arguments = typing.get_args(kind)
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        return "|".join(placeholder(a) for a in arguments if a is not type(None))
+    if typing.get_origin(kind) is tuple:
+        several = arguments[-1] is ...
+        names = [NAMES[each][2] for each in arguments if each is not ...]
+        return ",".join([*names, "..."] if several else names)
+    return NAMES[kind][2]
+
+
+# Singular, plural, and what stands for a value.
 NAMES = {
-    str: ("a string", "strings"),
-    int: ("an integer", "integers"),
-    float: ("a number", "numbers"),
-    bool: ("true or false", "booleans"),
+    str: ("a string", "strings", "TEXT"),
+    int: ("an integer", "integers", "N"),
+    float: ("a number", "numbers", "X"),
+    bool: ("true or false", "booleans", "true|false"),
 }

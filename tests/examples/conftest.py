@@ -22,7 +22,10 @@ def example(monkeypatch):
         )
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        module.main(flags.FLAGS([name, *map(str, arguments)]))
+        given = [*map(str, arguments)]
+        if set(flags.FLAGS) - before:  # its flags are absl's
+            given = flags.FLAGS([name, *given])
+        module.main(given)
 
     yield run
     _forget(before)

@@ -15,12 +15,17 @@ def test_stub_is_up_to_date(capsys):
 
 
 def test_check_reports_another_stub(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(stubs, "STUB", tmp_path / "__init__.pyi")
+    monkeypatch.setattr(stubs, "PACKAGE", tmp_path)
     assert stubs.main(["--check"]) == 1
-    assert stubs.main([]) == 0
-    assert stubs.main(["--check"]) == 0
-    stubs.STUB.write_text(stubs.STUB.read_text().replace("SEResNet50:", "ResNet:"))
-    assert stubs.main(["--check"]) == 1
+    for name, old, new in [
+        ("__init__.pyi", "SEResNet50:", "ResNet:"),
+        ("index.py", '"se_resnet50",', ""),
+    ]:
+        assert stubs.main([]) == 0
+        assert stubs.main(["--check"]) == 0
+        path = tmp_path / name
+        path.write_text(path.read_text().replace(old, new))
+        assert stubs.main(["--check"]) == 1
     assert "Run `python -m se_keras.models.stubs`" in capsys.readouterr().err
     assert stubs.main(["--chekc"]) == 2
 
