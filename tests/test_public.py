@@ -1,5 +1,6 @@
 """The public names of each package."""
 
+import ast
 import importlib
 import inspect
 import re
@@ -39,6 +40,34 @@ def test_the_package_shows_its_packages():
     assert sorted(dir(se_keras)) == sorted({*se_keras.__all__, *PACKAGES})
     with pytest.raises(AttributeError, match="no attribute 'trainings'"):
         se_keras.trainings  # noqa: B018
+
+
+def declared(package):
+    """The names that type checkers see, by the modules that they are imported from."""
+    path = ROOT / package.replace(".", "/") / "__init__.py"
+    names = {}
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for each in node.body:
+                assert isinstance(each, ast.ImportFrom)
+                names |= {alias.name: each.module for alias in each.names}
+    return names
+
+
+@pytest.mark.parametrize(
+    "package",
+    ["se_keras", "se_keras.data", "se_keras.export", "se_keras.training"],
+)
+def test_type_checkers_see_the_names_that_are_imported_late(package):
+    module = importlib.import_module(package)
+    names = declared(package)
+    assert {*names} == {*dir(module)} - {"__version__"}
+    for name, source in names.items():
+        found = getattr(importlib.import_module(source), name)
+        assert getattr(module, name) is found
+        # Importing a module of this name would replace the object.
+        path = ROOT / package.replace(".", "/") / name
+        assert inspect.ismodule(found) or not path.with_suffix(".py").exists()
 
 
 def test_the_version_is_that_of_the_package():

@@ -3,6 +3,8 @@
 import argparse
 import dataclasses
 import difflib
+import itertools
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -58,6 +60,7 @@ class CommandParser(argparse.ArgumentParser):
         super().__init__(**defaults | kwargs, allow_abbrev=False)
         self._command = command
         self._names: list[str] = []
+        self._flags = {"--help"}
         self._subjects: dict[str, Any] = {}
 
     def parse_known_args(self, args=None, namespace=None):
@@ -66,13 +69,21 @@ class CommandParser(argparse.ArgumentParser):
             self._add("--import", dest="imports", metavar="MODULE", help=IMPORT_HELP)
             for name, keywords in self._command.arguments().items():
                 self._add(name, **keywords)
-        options, unknown = super().parse_known_args(args, namespace)
+        given = sys.argv[1:] if args is None else [*args]
+        # First, since a flag with a typo may be why a required one is missing.
+        flags = itertools.takewhile(lambda each: each != "--", given)
+        wrong = [each for each in flags if each.startswith("--")]
+        wrong = [each for each in wrong if each.partition("=")[0] not in self._flags]
+        if wrong:
+            self.error(self._unknown(wrong))
+        options, unknown = super().parse_known_args(given, namespace)
         if unknown:
             self.error(self._unknown(unknown))
         return options, unknown
 
     def _add(self, name, group=None, boolean=False, **keywords):
         self._names.append(name)
+        self._flags.add(name)
         parser: Any = self
         if group:
             if group not in self._subjects:
@@ -80,8 +91,10 @@ class CommandParser(argparse.ArgumentParser):
             parser = self._subjects[group]
         if boolean:
             keywords |= {"nargs": "?", "const": "true", "metavar": "true|false"}
+            negative = f"--no{name.removeprefix('--')}"
+            self._flags.add(negative)
             parser.add_argument(
-                f"--no{name.removeprefix('--')}",
+                negative,
                 dest=name.removeprefix("--"),
                 action="store_const",
                 const="false",

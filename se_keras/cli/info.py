@@ -11,21 +11,31 @@ from se_keras.errors import as_usage_errors
 APART = ("preprocessing", "attention")
 
 
+def check(source):
+    """Raises a `UsageError` if there is no network of this name."""
+    from se_keras.models.names import require_name
+
+    if not _is_weights(source):
+        with as_usage_errors(ValueError):
+            require_name(source)
+
+
 def run(source):
     """Prints what is known about a network or about published weights."""
-    from se_keras.models.names import list_names, require_name
+    from se_keras import weights
+    from se_keras.models.registry import lookup
 
     with as_usage_errors(ValueError):
-        if source in list_names() or not ("/" in source or "." in source):
-            require_name(source)
-            from se_keras.models.registry import lookup
-
-            lines = _network_lines(lookup(source))
+        if _is_weights(source):
+            print("\n".join(_field_lines(weights.info(source))))
         else:
-            from se_keras import weights
+            print("\n".join(_network_lines(lookup(source))))
 
-            lines = _field_lines(weights.info(source))
-    print("\n".join(lines))
+
+def _is_weights(source):
+    from se_keras.models.names import list_names
+
+    return ("/" in source or "." in source) and source not in list_names()
 
 
 def _network_lines(network) -> list[str]:
@@ -146,5 +156,8 @@ def arguments():
 
 
 COMMAND = Command(
-    run, "what is known about a network, or about published weights", arguments
+    run,
+    "what is known about a network, or about published weights",
+    arguments,
+    check=check,
 )

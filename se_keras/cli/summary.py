@@ -5,9 +5,13 @@ from se_keras.cli.model_argument import MODEL_HELP, is_file, load, require
 from se_keras.errors import UsageError, as_usage_errors
 
 
+def check(model, **options):
+    """Raises a `UsageError` if there is no such model."""
+    require(model)
+
+
 def run(model, image_size, classes, no_top):
     """Prints the parameters and multiply-adds of a network, by block."""
-    require(model)
     from se_keras import analysis
 
     with as_usage_errors(ValueError):
@@ -69,4 +73,9 @@ def arguments():
     }
 
 
-COMMAND = Command(run, "parameters and multiply-adds of a network, by block", arguments)
+COMMAND = Command(
+    run,
+    "parameters and multiply-adds of a network, by block",
+    arguments,
+    check=check,
+)

@@ -117,5 +117,7 @@ COMMAND = Command(
     run,
     "trains, evaluates and exports a network",
     arguments,
+    uses_keras=False,  # the run itself sets the defaults of Keras
+    continues=True,
     usage="%(prog)s [--FLAG=VALUE ...]",
 )

@@ -3,7 +3,7 @@
 import dataclasses
 from itertools import pairwise
 from math import inf
-from typing import Annotated, Any
+from typing import Annotated, Unpack
 
 from se_keras.data.settings import Augmentation
 from se_keras.data.splits import Splits
@@ -29,8 +29,9 @@ from se_keras.training.choices import (
     SAMPLINGS,
     SCHEDULES,
 )
+from se_keras.training.keywords import Settings
 from se_keras.training.runtime import Runtime
-from se_keras.training.settings import FLAT, replace_settings
+from se_keras.training.settings import FLAT, replace_settings, with_keywords
 from se_keras.training.subjects import Subject
 from se_keras.training.tasks import TASKS
 
@@ -201,7 +202,8 @@ class Recipe:
             self.runtime.data_service,
         )
 
-    def replace(self, **settings: Any) -> "Recipe":
+    @with_keywords(Settings)
+    def replace(self, **settings: Unpack[Settings]) -> "Recipe":
         """Returns the recipe with some fields replaced.
 
         Unlike `make_recipe`, this keeps the learning rate when the batch changes.

@@ -11,14 +11,20 @@ References:
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Unpack
 
 from se_keras.data.settings import Augmentation
 from se_keras.errors import as_usage_errors
 from se_keras.training.checks import require_choice
 from se_keras.training.choices import RATE_SCALINGS
+from se_keras.training.keywords import Overrides
 from se_keras.training.recipe import Recipe
-from se_keras.training.settings import fields_of, flattened, replace_settings
+from se_keras.training.settings import (
+    fields_of,
+    flattened,
+    replace_settings,
+    with_keywords,
+)
 
 # The paper, section 6.1; Goyal et al. 2017 for the batch of 1024 on many devices.
 _PAPER = Recipe(
@@ -154,10 +160,11 @@ _DATASET_RECIPES = {
 }
 
 
+@with_keywords(Overrides)
 def make_recipe(
     name: str | None = None,
     config: Mapping[str, object] | None = None,
-    **overrides: Any,
+    **overrides: Unpack[Overrides],
 ) -> Recipe:
     """Returns a recipe of `RECIPES` with some fields replaced.
 
@@ -171,7 +178,8 @@ def make_recipe(
             `"paper"`.
         config: Fields of the recipe, as `read_config` reads them from a YAML file.
         **overrides: Fields by the names that their flags have, which override those of
-            `config`: `epochs=30`, `workdir="runs/a"`, and with a dot
+            `config`: `epochs=30`, `workdir="runs/a"`. Fields of `augmentation` are
+            given as a mapping, `augmentation={"padding": 2}`, or by a name with a dot,
             `**{"augmentation.padding": 2}`. Values may be text. Those that are `None`
             keep the recipe's value.
 
@@ -186,13 +194,13 @@ def make_recipe(
     0.3
     """
     config = dict(config or {})
-    overrides = {k: v for k, v in overrides.items() if v is not None}
-    given = config | overrides
+    changes = {k: v for k, v in overrides.items() if v is not None}
+    given = config | changes
     name = str(name or config.get("recipe") or _recipe_of(given))
     config.pop("recipe", None)
     require_choice("recipe", name, RECIPES)
     recipe = RECIPES[name]
-    for settings in (config, overrides):
+    for settings in (config, changes):
         recipe = _replace(recipe, settings)
     return recipe
 

@@ -15,8 +15,8 @@ import sys
 import textwrap
 import types
 import typing
-from collections.abc import Hashable, Mapping
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, ParamSpec, TypeVar
 
 import yaml
 
@@ -29,6 +29,8 @@ from se_keras.training.subjects import Subject
 MAX_BYTES, MAX_VALUES = 100_000, 1000
 BOOLEANS = {"true": True, "false": False}
 FLAT = {"flat": True}
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +139,42 @@ def flattened(settings, prefix: str = "") -> dict[str, object]:
         else:
             flat[f"{prefix}{name}"] = value
     return flat
+
+
+class _Unchanged:
+    """The default of a keyword that keeps the value of a field."""
+
+    def __repr__(self):
+        return "..."
+
+
+def with_keywords(
+    keywords: type,
+) -> Callable[[Callable[P, Result]], Callable[P, Result]]:
+    """Returns a decorator that lets `help()` list the keywords of a function.
+
+    Args:
+        keywords: The `TypedDict` of the last parameter of the function,
+            `**name: Unpack[keywords]`.
+    """
+
+    def decorate(function: Callable[P, Result]) -> Callable[P, Result]:
+        signature = inspect.signature(function)
+        *parameters, _ = signature.parameters.values()
+        parameters += [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=_Unchanged(),
+                annotation=kind,
+            )
+            for name, kind in keywords.__annotations__.items()
+        ]
+        replaced = signature.replace(parameters=parameters)
+        function.__signature__ = replaced  # type: ignore[attr-defined]
+        return function
+
+    return decorate
 
 
 def read_config(path: str | pathlib.Path) -> dict[str, object]:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import se_keras
 from tests.helpers import require
 
 
@@ -59,6 +60,54 @@ np.testing.assert_array_equal(loaded(image), model(image))
 print("saved and loaded:", loaded.name, loaded.preprocessing == model.preprocessing)
 """
 SAVED_AND_LOADED = "saved and loaded: se_resnet20 True\n"
+
+# Of the names of the package, only `se_keras` is used.
+LOAD = """
+import importlib, sys
+import se_keras
+if "keras" in sys.modules:
+    raise SystemExit("`import se_keras` imports Keras")
+for name in sys.argv[2:]:
+    importlib.import_module(name)
+import keras
+path = sys.argv[1] + "/model.keras"
+print(type(keras.models.load_model(path)).__name__)
+found = [name for name in sys.modules if name.startswith("se_keras.models.")]
+print("se_keras.models.create" in found)
+"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """The directory of a network with SE, and a gate that starts at 1."""
+    folder = tmp_path_factory.mktemp("saved")
+    model = se_keras.create_model("resnet20", classes=3, input_shape=(16, 16, 3))
+    se_keras.add_squeeze_excite(model).save(folder / "model.keras")
+    return folder
+
+
+def test_keras_imported_later_loads_models(file):
+    assert python(LOAD, file) == "ImageModel\nFalse\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "first",
+    [
+        "tensorflow",
+        "se_keras.layers",
+        "se_keras.layers.gate",
+        "se_keras.graph.fold",
+        "se_keras.models.create",
+        "se_keras.models.image_model",
+        "se_keras.weights.hub",
+        "se_keras.analysis.cost",
+    ],
+)
+def test_any_module_may_be_the_first_to_import_keras(first, file):
+    """None of them meets a half-imported module."""
+    assert python(LOAD, file, first).startswith("ImageModel\n")
+
 
 # Other projects are imported before the names are hidden.
 HIDE_UNIX = """

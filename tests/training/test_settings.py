@@ -1,4 +1,6 @@
 import dataclasses
+import subprocess
+import sys
 import time
 
 import pytest
@@ -36,6 +38,27 @@ def test_every_field_is_there_and_documented():
     assert set(fields) == own | nested | runtime | splits
     assert all(field.help for field in fields.values())
     assert fields["augmentation.padding"].help.startswith("Zeros on each side")
+
+
+LIGHT = """
+import sys
+from se_keras.training.recipe import Recipe
+from se_keras.training.recipes import make_recipe
+from se_keras.training.settings import fields_of
+make_recipe(dataset="imagenet2012", epochs=3, exports=("onnx",), optimizer="lamb")
+found = {"keras", "tensorflow", "tensorflow_datasets", "matplotlib"} & {*sys.modules}
+print([field.help for field in fields_of(Recipe).values()], found)
+"""
+
+
+@pytest.mark.parametrize("flags", [[], ["-OO"]])
+def test_recipes_need_no_tensorflow_and_no_docstrings(flags):
+    """`python -OO` removes docstrings, which have the descriptions."""
+    command = [sys.executable, *flags, "-c", LIGHT]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    texts = [field.help for field in fields_of(Recipe).values()]
+    assert done.stdout == f"{texts} set()\n"
 
 
 CONFIG = """

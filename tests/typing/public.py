@@ -170,7 +170,9 @@ def studying(model: keras.Model) -> None:
 
 def runs() -> None:
     """Training, and the images that it reads."""
-    recipe = training.make_recipe("sample", epochs=2, workdir="runs/digits")
+    recipe = training.make_recipe("sample", epochs=2, workdir="runs/digits", ema=None)
+    recipe = training.make_recipe(augmentation={"padding": 2}, learning_rate=1)
+    recipe = recipe.replace(clip_norm=None, exports=("onnx",), runtime={"workers": ()})
     assert_type(recipe, training.Recipe)
     assert_type(recipe.runtime, training.Runtime)
     assert_type(recipe.augmentation, data.Augmentation)
