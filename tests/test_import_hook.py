@@ -115,8 +115,7 @@ def test_log_lines_are_left_out_unless_the_import_fails(fails, capfd):
     if fails:
         expected = pytest.raises(ImportError)
     with expected, _filtered():
-        os.write(2, "".join(LINES[:4]).encode())
-        print("".join(LINES[4:]), end="", file=sys.stderr)
+        os.write(2, "".join(LINES).encode())
         if fails:
             raise ImportError
     os.write(2, b"after\n")
@@ -144,6 +143,20 @@ with _filtered():
     assert done.returncode < 0
     assert "Fatal Python error: " in done.stderr
     assert "line 5 in <module>" in done.stderr
+
+
+def test_python_writes_in_the_same_order():
+    code = """
+import os, sys
+from se_keras.cli.quiet import _filtered
+with _filtered():
+    print("first", file=sys.stderr)
+    os.write(2, b"second\\n")
+    print("third", end="", file=sys.stderr)
+print(" and after", file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr == "first\nsecond\nthird and after\n"
 
 
 def test_without_stderr():
