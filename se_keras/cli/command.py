@@ -124,9 +124,9 @@ def did_you_mean(name: str, names: list[str]) -> str:
         names: What might have been meant. A name with a dot is also found by what
             follows the dot.
     """
-    nearest = difflib.get_close_matches(name, names, n=3)
     end = name.lstrip("-")
-    nearest = nearest or [each for each in names if each.endswith(f".{end}")]
+    nearest = [each for each in names if each.endswith(f".{end}")]
+    nearest = nearest or difflib.get_close_matches(name, names, n=3)
     return f"Did you mean {' or '.join(nearest)}? " if nearest else ""
 
 
