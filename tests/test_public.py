@@ -61,7 +61,7 @@ def declared(package):
 def test_type_checkers_see_the_names_that_are_imported_late(package):
     module = importlib.import_module(package)
     names = declared(package)
-    assert {*names} == {*dir(module)} - {"__version__"}
+    assert {*names} == {*dir(module)} - {"__version__"}, package
     for name, source in names.items():
         found = getattr(importlib.import_module(source), name)
         assert getattr(module, name) is found

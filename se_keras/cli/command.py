@@ -100,6 +100,8 @@ class CommandParser(argparse.ArgumentParser):
                 const="false",
                 help=argparse.SUPPRESS,
             )
+        # The parser formats help texts with `%`, of which none here makes use.
+        keywords["help"] = keywords.get("help", "").replace("%", "%%")
         parser.add_argument(name, **keywords)
 
     @property

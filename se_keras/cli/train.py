@@ -109,8 +109,7 @@ def _keywords(field: "Field") -> dict[str, Any]:
 
 def _as_flag(text: str) -> str:
     """Returns the description of a field with its values as flags have them."""
-    text = text.replace("`None`", "none").replace("`", "").replace('"', "")
-    return text.replace("%", "%%")
+    return text.replace("`None`", "none").replace("`", "").replace('"', "")
 
 
 COMMAND = Command(

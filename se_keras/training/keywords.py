@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from se_keras.data.settings import Augmentation
+from se_keras.data.splits import Splits
 from se_keras.training.runtime import Runtime
 
 
@@ -52,11 +53,18 @@ class Settings(TypedDict, total=False):
     precision: str
     sync_batch_norm: bool
     seed: int
+    train_split: str | None
+    evaluation_split: str | None
+    test_split: str | None
+    split_by: str
+    evaluation_fraction: float
+    split_seed: int
     workdir: str | None
     data_dir: str | None
     exports: tuple[str, ...]
     export: str
     on_bad_image: str
+    allow_changed_data: bool
     strategy: str
     workers: tuple[str, ...]
     worker_index: int | None
@@ -66,6 +74,7 @@ class Settings(TypedDict, total=False):
     deterministic: bool
     profile_steps: tuple[int, ...]
     augmentation: Augmentation | Mapping[str, object]
+    splits: Splits | Mapping[str, object]
     runtime: Runtime | Mapping[str, object]
 
 
@@ -108,11 +117,18 @@ class Overrides(TypedDict, total=False):
     precision: str | None
     sync_batch_norm: bool | None
     seed: int | None
+    train_split: str | None
+    evaluation_split: str | None
+    test_split: str | None
+    split_by: str | None
+    evaluation_fraction: float | None
+    split_seed: int | None
     workdir: str | None
     data_dir: str | None
     exports: tuple[str, ...] | None
     export: str | None
     on_bad_image: str | None
+    allow_changed_data: bool | None
     strategy: str | None
     workers: tuple[str, ...] | None
     worker_index: int | None
@@ -122,4 +138,5 @@ class Overrides(TypedDict, total=False):
     deterministic: bool | None
     profile_steps: tuple[int, ...] | None
     augmentation: Augmentation | Mapping[str, object] | None
+    splits: Splits | Mapping[str, object] | None
     runtime: Runtime | Mapping[str, object] | None

@@ -31,8 +31,7 @@ A field within `augmentation` is also a keyword by its name with a dot:
 from collections.abc import Mapping
 from typing import TypedDict
 
-from se_keras.data.settings import Augmentation
-from se_keras.training.runtime import Runtime
+{imports}
 
 
 class Settings(TypedDict, total=False):
@@ -55,16 +54,25 @@ def keywords() -> str:
         for name, field in fields_of(Recipe).items()
         if name.isidentifier()
     }
-    outer = typing.get_type_hints(Recipe)
-    for field in dataclasses.fields(Recipe):
-        if dataclasses.is_dataclass(outer[field.name]):
-            types_[field.name] = f"{_text(outer[field.name])} | Mapping[str, object]"
+    outer = {
+        name: kind
+        for name, kind in typing.get_type_hints(Recipe).items()
+        if dataclasses.is_dataclass(kind)
+    }
+    for name, kind in outer.items():
+        types_[name] = f"{_text(kind)} | Mapping[str, object]"
+    imports = sorted(
+        f"from {kind.__module__} import {_text(kind)}" for kind in outer.values()
+    )
     optional = {
         name: text if "None" in text.split(" | ") else f"{text} | None"
         for name, text in types_.items()
     }
     return TEXT.format(
-        command=COMMAND, settings=_lines(types_), overrides=_lines(optional)
+        command=COMMAND,
+        imports="\n".join(imports),
+        settings=_lines(types_),
+        overrides=_lines(optional),
     )
 
 
