@@ -47,7 +47,7 @@ def declared(package):
     path = ROOT / package.replace(".", "/") / "__init__.py"
     names = {}
     for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             for each in node.body:
                 assert isinstance(each, ast.ImportFrom)
                 names |= {alias.name: each.module for alias in each.names}
