@@ -36,16 +36,14 @@ def run(dataset, data_dir, recipe, output, on_bad_image, **settings):
 
 def arguments():
     """Returns the arguments of the subcommand, see `Command`."""
+    from se_keras.cli.splits import split_arguments
     from se_keras.data.settings import POLICIES
-    from se_keras.data.splits import Splits
     from se_keras.training.recipes import RECIPES
-    from se_keras.training.settings import fields_of
 
-    splits = {f"--{f.name}": {"help": f.help} for f in fields_of(Splits).values()}
     return {
         "--dataset": {"help": "data set of TFDS, digits, or folder:PATH"},
         "--data_dir": {"help": "directory of the TFDS data sets"},
-        **splits,
+        **split_arguments(),
         "--recipe": {
             "help": f"recipe with the augmentation: {', '.join(RECIPES)}; by default "
             "that of the data set"

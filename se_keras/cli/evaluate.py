@@ -22,17 +22,15 @@ def run(
 ):
     """Evaluates a classifier, writes the report, and prints the main figures."""
     from se_keras import evaluation
-    from se_keras.data.splits import Splits
+    from se_keras.cli.splits import splits_of
     from se_keras.evaluation.report import FILES
-    from se_keras.training.settings import replace_settings
 
-    given = {name: value for name, value in splits.items() if value is not None}
     output = pathlib.Path(output or f"{str(model).rstrip('/')}-evaluation")
     report = evaluation.evaluate(
         model,
         dataset,
         data_dir=data_dir,
-        splits=replace_settings(Splits(), given),
+        splits=splits_of(splits),
         split=split,
         output=output,
         overwrite=overwrite,
@@ -107,11 +105,9 @@ def _confused(pairs):
 
 def arguments():
     """Returns the arguments of the subcommand, see `Command`."""
+    from se_keras.cli.splits import split_arguments
     from se_keras.data.settings import POLICIES
-    from se_keras.data.splits import Splits
-    from se_keras.training.settings import fields_of
 
-    splits = {f"--{f.name}": {"help": f.help} for f in fields_of(Splits).values()}
     return {
         "model": {"help": "path of a .keras file or of an export"},
         "--dataset": {
@@ -122,7 +118,7 @@ def arguments():
         "--split": {
             "help": "split to evaluate, or all; by default the evaluation split"
         },
-        **splits,
+        **split_arguments(),
         "--output": {
             "metavar": "DIRECTORY",
             "help": "directory for the report, the tables and the pictures; by default "

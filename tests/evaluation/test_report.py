@@ -11,7 +11,8 @@ from PIL import Image
 from sklearn import metrics
 
 from se_keras import evaluation, export
-from se_keras.data import open_source
+from se_keras.cli.splits import split_arguments, splits_of
+from se_keras.data import Splits, open_source
 from se_keras.errors import UsageError
 from se_keras.evaluation.report import FILES, check_output
 from se_keras.export.classifier import Classifier
@@ -312,3 +313,30 @@ def test_another_process(digits_run, digits_dir, tmp_path):
     assert result.returncode == 0, result.stderr
     assert f"{digits_run.report['accuracy']:.2%}" in result.stdout
     assert open_source("digits", str(digits_dir)).num_examples("test") == 360
+
+
+def test_splits_of_a_folder(tmp_path):
+    """The drawn split of a run is evaluated with the settings of the run, or all."""
+    dataset = gray_folder(tmp_path, "ab", [20, 20]) + "/train"
+    drawn = Splits(evaluation_fraction=0.5, split_seed=3)
+    expected = open_source(dataset, splits=drawn).num_examples("validation")
+    assert expected > 12
+    for settings, examples in (({"splits": drawn}, expected), ({"split": "all"}, 40)):
+        report = evaluation.evaluate(by_gray("ab"), dataset, verbose=False, **settings)
+        assert report["examples"] == examples
+
+
+def test_settings_of_splits_from_flags():
+    arguments = {name.removeprefix("--"): None for name in split_arguments()}
+    assert splits_of(arguments) == Splits()
+    arguments |= {"evaluation_fraction": "0.5", "split_seed": "3"}
+    assert splits_of(arguments) == Splits(evaluation_fraction=0.5, split_seed=3)
+    with pytest.raises(UsageError, match="evaluation_fraction=2"):
+        splits_of({"evaluation_fraction": "2"})
+
+
+@pytest.mark.parametrize("name", ["evaluate", "data"])
+def test_help_of_splits(name, run):
+    """argparse takes a percent sign for a format."""
+    code, output, _ = run(name, "--help")
+    assert (code, "train[:80%]" in output) == (0, True)
