@@ -28,7 +28,7 @@ import tensorflow as tf
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from se_keras.data import Augmentation, ImageSource, training_batches
+from se_keras.data import Augmentation, BadImages, ImageSource, training_batches
 from se_keras.data.augmentation import transform
 from se_keras.data.images import normalize
 from se_keras.models import Preprocessing
@@ -38,7 +38,7 @@ PREPROCESSING = Preprocessing()
 PAPER = Augmentation()
 RAND_AUGMENT = dataclasses.replace(PAPER, operations=2, magnitude_std=0.5)
 RSB = dataclasses.replace(RAND_AUGMENT, mixup=0.2, cutmix=1.0)
-SKIP = {"on_bad_image": "skip"}
+SKIP = {"bad_images": BadImages("skip")}
 
 
 @dataclasses.dataclass(frozen=True)

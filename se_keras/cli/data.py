@@ -6,7 +6,7 @@ from se_keras.cli.command import NUMBER, Command
 def run(dataset, data_dir, recipe, output, on_bad_image, **settings):
     """Writes a sheet of training images, and prints the speed of the input."""
     from se_keras import training
-    from se_keras.data import open_source, preview
+    from se_keras.data import BadImages, open_source, preview
     from se_keras.models.registry import lookup
 
     recipe = training.make_recipe(
@@ -21,7 +21,7 @@ def run(dataset, data_dir, recipe, output, on_bad_image, **settings):
     print(f"{source.name}: {len(source.class_names)} classes")
     print(*source.summary(), sep="\n")
     images = (source, preprocessing, recipe.augmentation)
-    options = {"seed": recipe.seed, "on_bad_image": on_bad_image}
+    options = {"seed": recipe.seed, "bad_images": BadImages(on_bad_image)}
     count = preview.write_contact_sheet(output, *images, **options)
     print(f"{output}: {count} training images at {size} x {size}")
     speed = preview.measure(

@@ -7,34 +7,56 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from se_keras.data.formats import NAMES, REFUSED
 from se_keras.data.image_source import ImageSource
-from se_keras.data.images import decode_whole
+from se_keras.data.images import decode_whole, reason_of
 from se_keras.data.settings import POLICIES
 from se_keras.errors import UsageError
 
 MESSAGE = "Expected an image and a label of the data set. Received"
-DECODERS = re.compile("DecodeImage|Jpeg")  # nodes that an error comes from
+# Nodes that an error comes from, or its reason.
+DECODERS = re.compile(f"Decode|Jpeg|ReadFile|{REFUSED}")
 NAMED = 5  # bad records that an error lists
 
 
 class BadImages:
-    """The records of a data set that pipelines skipped.
+    """What pipelines do with bad records, and the names of those that they skipped.
 
-    Its length is their number.
+    A record is bad if it is not an image, cannot be read, or has a label that is not a
+    class. The length of this object is the number of those that were skipped.
+
+    Args:
+        policy: `"fail"` raises an error, see `naming_bad_images`. `"skip"` replaces a
+            bad training image by the next good image of its batch, and gives a bad
+            evaluation image the weight 0.
+
+    Raises:
+        UsageError: If there is no such policy.
 
     Example:
 
-    >>> bad = BadImages()
+    >>> bad = BadImages("skip")
     >>> bad.add(np.array([b"train/7.jpg", b"train/7.jpg"]))
     >>> len(bad), bad.names
     (1, ('train/7.jpg',))
     """
 
-    def __init__(self):
-        self._names = set()
+    def __init__(self, policy: str = "fail"):
+        if policy not in POLICIES:
+            raise UsageError(
+                f"Expected on_bad_image to be one of {', '.join(POLICIES)}. "
+                f"Received: {policy!r}"
+            )
+        self.policy = policy
+        self._names: set[str] = set()
 
     def __len__(self):
         return len(self._names)
+
+    @property
+    def skips(self) -> bool:
+        """Whether bad records are skipped."""
+        return self.policy == "skip"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -44,15 +66,6 @@ class BadImages:
     def add(self, names: np.ndarray) -> None:
         """Adds some names, `(count,)`, which may be there already."""
         self._names |= {name.decode(errors="replace") for name in names}
-
-
-def check_policy(on_bad_image: str) -> None:
-    """Raises `UsageError` if there is no such policy."""
-    if on_bad_image not in POLICIES:
-        raise UsageError(
-            f"Expected on_bad_image to be one of {', '.join(POLICIES)}. "
-            f"Received: {on_bad_image!r}"
-        )
 
 
 def require_good(good: tf.Tensor, names: tf.Tensor, labels: tf.Tensor) -> None:
@@ -118,22 +131,37 @@ def count_bad(good: tf.Tensor, names: tf.Tensor, bad_images: BadImages) -> None:
 
 
 def find_bad_images(source: ImageSource, split: str, limit: int) -> list[str]:
-    """Decodes a split and returns the names of its first bad records.
+    """Decodes a split and describes its first bad records.
 
     Args:
         source: The data set.
         split: Name of the split.
-        limit: Largest number of names.
+        limit: Largest number of records.
+
+    Returns:
+        For each record its name and, in parentheses, why it is bad.
     """
     channels, classes = source.image_shape[2], len(source.class_names)
 
-    def check(encoded, label, name):
-        _, good = decode_whole(encoded, channels, tolerant=True)
-        return good & (label >= 0) & (label < classes), name
+    def check(stored, label, name):
+        _, good = decode_whole(source.read(stored, tolerant=True), channels, True)
+        return good & (label >= 0) & (label < classes), stored, name
 
     checked = source.named_records(split).map(check, tf.data.AUTOTUNE)
-    bad = checked.filter(lambda good, _: ~good).take(limit)
-    return [name.decode(errors="replace") for _, name in bad.as_numpy_iterator()]
+    bad = checked.filter(lambda good, *_: ~good).take(limit)
+    return [
+        f"{name.numpy().decode(errors='replace')} ({_reason(source, stored)})"
+        for _, stored, name in bad
+    ]
+
+
+def _reason(source, stored):
+    """Returns why a record is bad."""
+    try:
+        decode_whole(source.read(stored), source.image_shape[2], tolerant=False)
+    except (tf.errors.OpError, ValueError) as error:
+        return reason_of(error)
+    return "its label is not a class"
 
 
 @contextlib.contextmanager
@@ -165,7 +193,7 @@ def naming_bad_images(
     """
     try:
         yield
-    except tf.errors.InvalidArgumentError as error:
+    except tf.errors.OpError as error:
         # The data of an assertion are in brackets, among traces of TensorFlow's code.
         start = error.message.find(MESSAGE)
         if start >= 0:
@@ -181,6 +209,6 @@ def naming_bad_images(
             raise
         more = " and perhaps more" if len(names) == NAMED else ""
         raise UsageError(
-            "Expected images: JPEG, PNG, GIF or BMP. Received damaged ones in "
-            f"{source.name}: {', '.join(names)}{more}"
+            f"Expected images: {NAMES}. "
+            f"Received in {source.name}: {', '.join(names)}{more}"
         ) from error

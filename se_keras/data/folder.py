@@ -12,6 +12,7 @@ from se_keras.data.fingerprint import Fingerprint
 from se_keras.data.image_source import ImageSource
 from se_keras.data.layout import find_layout, read_folder
 from se_keras.data.splits import TRAIN, Splits
+from se_keras.data.tolerance import attempt
 from se_keras.errors import UsageError
 
 FOLDER = "folder:"  # before the path, where data sets have names
@@ -53,7 +54,7 @@ class FolderSource(ImageSource):
     def named_records(
         self, split: str, shuffle_seed: int | None = None
     ) -> tf.data.Dataset:
-        """Returns the encoded images, labels and paths of a split.
+        """Returns the paths, labels and names of the images of a split.
 
         With a `shuffle_seed` the order is drawn from all images.
         """
@@ -61,10 +62,13 @@ class FolderSource(ImageSource):
         if shuffle_seed is not None:
             order = np.random.default_rng(shuffle_seed).permutation(len(paths))
             paths, labels = paths[order], labels[order]
-        return tf.data.Dataset.from_tensor_slices((paths, labels)).map(
-            lambda path, label: (tf.io.read_file(path), label, path),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
+        return tf.data.Dataset.from_tensor_slices((paths, labels, paths))
+
+    def read(self, stored: tf.Tensor, tolerant: bool = False) -> tf.Tensor:
+        """Returns the content of a file."""
+        if tolerant:
+            return attempt(tf.io.read_file, stored, tf.constant(""))[0]
+        return tf.io.read_file(stored)
 
     def labels(self, split: str) -> np.ndarray:
         """Returns the labels of a split in its stored order, `(images,)`, int64."""

@@ -66,13 +66,29 @@ class ImageSource(abc.ABC):
             integer.
         """
         records = self.named_records(split, shuffle_seed)
-        return records.map(lambda encoded, label, name: (encoded, label))
+        return records.map(
+            lambda stored, label, name: (self.read(stored), label),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+
+    def read(self, stored: tf.Tensor, tolerant: bool = False) -> tf.Tensor:
+        """Returns the encoded image of a record of `named_records`.
+
+        A data set whose records are paths overrides this, so that a pipeline reads
+        only the files that it decodes, and a file that cannot be read is a bad image.
+
+        Args:
+            stored: The first tensor of a record.
+            tolerant: Whether the result for an image that cannot be read is an empty
+                string, and not an error.
+        """
+        return stored
 
     @abc.abstractmethod
     def named_records(
         self, split: str, shuffle_seed: int | None = None
     ) -> tf.data.Dataset:
-        """Returns the encoded images, labels and names of a split.
+        """Returns the images, labels and names of a split.
 
         Args:
             split: Name of the split.
@@ -80,8 +96,9 @@ class ImageSource(abc.ABC):
                 the same seed gives the same order. Defaults to the stored order.
 
         Returns:
-            A data set of triples: an encoded image, a scalar string; its label, an
-            integer; and the name of the record, a string, for messages.
+            A data set of triples: an encoded image, or that of which `read` returns
+            one, a scalar string; its label, an integer; and the name of the record, a
+            string, for messages.
         """
 
     def labels(self, split: str) -> np.ndarray:
@@ -145,6 +162,10 @@ class _LimitedSource(ImageSource):
     def num_examples(self, split: str) -> int:
         """Returns the number of images of a split."""
         return min(self._count, self._source.num_examples(split))
+
+    def read(self, stored: tf.Tensor, tolerant: bool = False) -> tf.Tensor:
+        """Returns the encoded image of a record."""
+        return self._source.read(stored, tolerant)
 
     def named_records(
         self, split: str, shuffle_seed: int | None = None

@@ -1,60 +1,49 @@
 """From encoded images to pixels: decoding, cropping, resizing."""
 
+import errno
+import os
 import pathlib
+import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from se_keras.data import formats
+from se_keras.data.formats import FORMATS, JPEG, NAMES, decode_jpeg
+from se_keras.data.tolerance import attempt
 from se_keras.errors import UsageError
 from se_keras.models.preprocessing import Preprocessing
 
-PNG = b"\x89PNG"
-
-
-def decode(encoded: tf.Tensor, channels: int) -> tf.Tensor:
-    """Decodes a JPEG, PNG, GIF or BMP image to uint8 pixels.
-
-    Args:
-        encoded: Scalar string, an encoded image.
-        channels: Number of channels of the result; 0 for those of the image.
-
-    Returns:
-        Pixels `(height, width, channels)`, uint8.
-    """
-    converts = tf.io.is_jpeg(encoded) | (tf.strings.substr(encoded, 0, 4) == PNG)
-    return tf.cond(
-        converts,
-        lambda: tf.io.decode_image(encoded, channels, expand_animations=False),
-        lambda: _with_channels(
-            tf.io.decode_image(encoded, expand_animations=False), channels
-        ),
-    )
-
-
-def _with_channels(image, channels):
-    """Converts the channels of GIF and BMP, which their decoders do not convert."""
-    if channels == 0:
-        return image
-    color = tf.cond(
-        tf.shape(image)[-1] == 1,
-        lambda: tf.repeat(image, 3, axis=-1),
-        lambda: image[..., :3],
-    )
-    return tf.image.rgb_to_grayscale(color) if channels == 1 else color
+# What EXIF's orientations 1 to 8 do to the stored pixels: whether rows become columns,
+# and then the steps along rows and columns, -1 where the order is reversed.
+TURNS = (
+    (0, 1, 1),
+    (0, 1, -1),
+    (0, -1, -1),
+    (0, -1, 1),
+    (1, 1, 1),
+    (1, 1, -1),
+    (1, -1, -1),
+    (1, -1, 1),
+)
+# By interpolation: the name of TensorFlow's kernel, and its radius in pixels.
+KERNELS = {"bilinear": ("triangle", 1), "bicubic": ("keyscubic", 2)}
+# What TensorFlow reports of a file that it cannot read.
+UNREADABLE = [os.strerror(n) for n in (errno.ENOENT, errno.EACCES, errno.EISDIR)]
 
 
 def decode_whole(
     encoded: tf.Tensor, channels: int, tolerant: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes an image; see `decode_part`."""
-    return _by_format(
-        encoded,
-        lambda encoded: tf.io.decode_jpeg(encoded, channels),
-        lambda encoded: decode(encoded, channels),
-        channels,
-        tolerant,
-    )
+
+    def decode(encoded, form, orientation):
+        formats.require_size(form.size(encoded))
+        return _turn(form.decode(encoded, channels), orientation)
+
+    return _by_format(encoded, decode, channels, tolerant)
 
 
 def decode_part(
@@ -66,73 +55,117 @@ def decode_part(
     """Decodes a part of an image; of a JPEG, only that part.
 
     Args:
-        encoded: Scalar string, an encoded image.
+        encoded: Scalar string, an encoded image of one of `formats.FORMATS`.
         choose: Callable of the image's height, width and channels that returns the
             first row and column of the part, and its height and width.
-        channels: Number of channels of the result.
+        channels: Number of channels of the result: 1 or 3, of a PNG also 4.
         tolerant: Whether a damaged image raises no error. This takes time.
 
     Returns:
-        Pixels `(height, width, channels)`, uint8, and whether they are those of the
-        image; the result for a damaged one is one black pixel.
+        Pixels `(height, width, channels)`, uint8, turned as the EXIF data of the image
+        state, and whether they are those of the image; the result for a damaged one is
+        one black pixel.
     """
 
-    def from_jpeg(encoded):
-        begin, size = choose(tf.image.extract_jpeg_shape(encoded))
-        part = tf.concat([begin, size], 0)
-        return tf.image.decode_and_crop_jpeg(encoded, part, channels=channels)
-
-    def from_other(encoded):
-        image = decode(encoded, channels)
+    def decode(encoded, form, orientation):
+        stored = form.size(encoded)
+        formats.require_size(stored)
+        if form is JPEG:
+            shape = _turned_size(tf.cast(stored, tf.int32), orientation)
+            begin, size = choose(tf.concat([shape, [channels]], 0))
+            part = _stored_part(begin, size, shape, orientation)
+            return _turn(decode_jpeg(encoded, channels, part), orientation)
+        image = _turn(form.decode(encoded, channels), orientation)
         begin, size = choose(tf.shape(image))
         return tf.slice(image, [*tf.unstack(begin), 0], [*tf.unstack(size), -1])
 
-    return _by_format(encoded, from_jpeg, from_other, channels, tolerant)
+    return _by_format(encoded, decode, channels, tolerant)
 
 
-def _by_format(encoded, from_jpeg, from_other, channels, tolerant):
-    # The condition is outside: an attempt takes time by the size of its function.
-    read = _attempt if tolerant else _trust
-    return tf.cond(
-        tf.io.is_jpeg(encoded),
-        lambda: read(from_jpeg, encoded, channels),
-        lambda: read(from_other, encoded, channels),
+def _by_format(encoded, decode, channels, tolerant):
+    """Calls `decode` with the format of an image, and its orientation or `None`."""
+    black = tf.zeros((1, 1, channels), tf.uint8)
+
+    # The conditions are outside: an attempt takes time by the size of its function.
+    def read(function):
+        if tolerant:
+            return attempt(function, encoded, black)
+        return function(encoded), True
+
+    def plain(form):
+        return read(lambda encoded: decode(encoded, form, None))
+
+    def turned(form):
+        def oriented(encoded):
+            return decode(encoded, form, formats.orientation_of(form.exif(encoded)))
+
+        return read(oriented)
+
+    def by_exif(form):
+        if form.exif is None:
+            return plain(form)
+        return tf.cond(
+            form.has_exif(encoded), lambda: turned(form), lambda: plain(form)
+        )
+
+    def first_of(form, *others):
+        return tf.cond(
+            form.matches(encoded),
+            lambda: by_exif(form),
+            lambda: first_of(*others) if others else read(unknown),
+        )
+
+    def unknown(encoded):
+        formats.require(False, "not an image of a format that is read")
+        return black
+
+    return first_of(*FORMATS)
+
+
+def _turn(image, orientation):
+    """Returns stored pixels as they are viewed."""
+    if orientation is None:
+        return image
+    transposed, rows, columns = tf.unstack(tf.gather(TURNS, orientation - 1))
+    image = tf.cond(
+        transposed == 1, lambda: tf.transpose(image, (1, 0, 2)), lambda: image
     )
+    return image[::rows, ::columns]
 
 
-def _trust(function, encoded, channels):
-    return function(encoded), True
+def _turned_size(size, orientation):
+    """Returns height and width as an image is viewed; also the inverse."""
+    if orientation is None:
+        return size
+    return tf.where(orientation > 4, size[::-1], size)
 
 
-def _attempt(function, encoded, channels):
-    """Decodes an image that may be damaged.
-
-    Only `tf.data` can catch an error in a graph, so this makes a data set of a single
-    element.
-    """
-    decoded = tf.data.Dataset.from_tensors(encoded).map(lambda e: (function(e), True))
-    black = (tf.zeros((1, 1, channels), tf.uint8), False)
-    either = decoded.ignore_errors().concatenate(tf.data.Dataset.from_tensors(black))
-    return either.take(1).get_single_element()
+def _stored_part(begin, size, shape, orientation):
+    """Returns where a part of a viewed image of some shape is in the stored one."""
+    if orientation is not None:
+        steps = tf.gather(TURNS, orientation - 1)[1:]
+        begin = tf.where(steps < 0, shape - begin - size, begin)
+        begin, size = (_turned_size(pair, orientation) for pair in (begin, size))
+    return tf.concat([begin, size], 0)
 
 
-def resize(image, size, interpolation: str, antialias: bool = False) -> tf.Tensor:
-    """Resizes an image.
+def resize(image: tf.Tensor, size, interpolation: str) -> tf.Tensor:
+    """Resizes an image, without antialiasing.
 
     Args:
         image: Pixels `(height, width, channels)`.
         size: Height and width of the result.
         interpolation: `"bilinear"` or `"bicubic"`.
-        antialias: Whether to filter before an image is made smaller.
 
     Returns:
         Pixels in 0..255, float32.
     """
-    resized = tf.image.resize(image, size, interpolation, antialias=antialias)
-    # Bicubic interpolation overshoots.
-    return (
-        tf.clip_by_value(resized, 0.0, 255.0) if interpolation == "bicubic" else resized
-    )
+    return _clip(tf.image.resize(image, size, interpolation))
+
+
+def _clip(pixels):
+    # Bicubic interpolation overshoots, bilinear interpolation by rounding.
+    return tf.clip_by_value(pixels, 0.0, 255.0)
 
 
 def normalize(images: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
@@ -154,42 +187,104 @@ def normalize(images: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
     return tf.reshape(rows, (*lead, height, width, preprocessing.channels))
 
 
-def center_crop(encoded: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
-    """Decodes an image for evaluation: the short side is resized, the center cropped.
+def decode_image(encoded: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
+    """Decodes an image file for evaluation: as `read_image`, inside a graph.
 
     Args:
-        encoded: Scalar string, an encoded image.
+        encoded: Scalar string, the content of a file: JPEG, PNG, WebP, GIF, BMP or
+            JPEG XL.
         preprocessing: The images that the network expects.
 
     Returns:
         Pixels in 0..255, float32, of shape `(*preprocessing.size, channels)`.
+
+    Example:
+
+    ```python
+    files = tf.data.Dataset.list_files("flowers/*/*.jpg")
+    pixels = files.map(
+        lambda path: data.decode_image(tf.io.read_file(path), model.preprocessing)
+    )
+    ```
     """
-    return fit_center(decode(encoded, preprocessing.channels), preprocessing)
+    pixels, _ = decode_whole(encoded, preprocessing.channels, tolerant=False)
+    return resize_and_crop(pixels, preprocessing)
 
 
-def fit_center(image: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
-    """Resizes the short side of an image and crops its center; see `center_crop`."""
-    stored = tf.cast(tf.shape(image)[:2], tf.float64)
-    scale = tf.reduce_max(tf.constant(preprocessing.resize_size, tf.float64) / stored)
-    # Rounding must not make 255 of 256.
-    resized = tf.cast(tf.floor(stored * scale + 1e-6), tf.int32)
-    image = resize(image, resized, preprocessing.interpolation, antialias=True)
-    top, left = tf.unstack((resized - tf.constant(preprocessing.size)) // 2)
-    image = tf.image.crop_to_bounding_box(image, top, left, *preprocessing.size)
-    return tf.ensure_shape(image, (*preprocessing.size, preprocessing.channels))
+def resize_and_crop(pixels: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
+    """Resizes the short side of an image and crops its center, as `read_image` does.
 
-
-def read_image(path: str | pathlib.Path, preprocessing: Preprocessing) -> tf.Tensor:
-    """Reads an image file for evaluation: decoded, resized and cropped.
+    It runs in a graph, as in `dataset.map`, and takes time and memory by the size of
+    the result: only the pixels that the crop needs are resized.
 
     Args:
-        path: A JPEG, PNG, GIF or BMP file.
+        pixels: A decoded image in 0..255, `(height, width, channels)`, of integers or
+            floats. Of EXIF, the file's decoder has to take care.
+        preprocessing: The images that the network expects: `size`, `crop` and
+            `interpolation` have an effect.
+
+    Returns:
+        Pixels in 0..255, float32, of shape `(*preprocessing.size, channels)`.
+
+    Raises:
+        ValueError: If `pixels` are not an image with the channels of the network.
+
+    Example:
+
+    ```python
+    pixels = tf.io.decode_jpeg(tf.io.read_file("rose.jpg"), 3)
+    image = data.resize_and_crop(pixels, model.preprocessing)
+    ```
+    """
+    pixels = tf.convert_to_tensor(pixels)
+    channels = preprocessing.channels
+    is_number = pixels.dtype.is_integer or pixels.dtype.is_floating
+    if not (is_number and pixels.shape.is_compatible_with((None, None, channels))):
+        raise ValueError(
+            "Argument `pixels` must be an image of integers or floats, (height, width, "
+            f"{channels}). Received: {pixels.dtype.name} of shape {pixels.shape}"
+        )
+    stored = tf.cast(tf.shape(pixels)[:2], tf.float64)
+    scale = tf.reduce_max(tf.constant(preprocessing.resize_size, tf.float64) / stored)
+    # Rounding must not make 255 of 256.
+    resized = tf.floor(stored * scale + 1e-6)
+    size = tf.constant(preprocessing.size, tf.float64)
+    begin = (resized - size) // 2
+    # The stored pixels below the kernel for the first and the last pixel of the crop.
+    kernel, radius = KERNELS[preprocessing.interpolation]
+    step = stored / resized
+    reach = radius * tf.maximum(step, 1.0) + 1.0
+    first = tf.maximum(tf.floor((begin + 0.5) * step - reach), 0.0)
+    last = tf.minimum(tf.math.ceil((begin + size - 0.5) * step + reach), stored)
+    image = tf.slice(
+        pixels,
+        tf.concat([tf.cast(first, tf.int32), [0]], 0),
+        tf.concat([tf.cast(last - first, tf.int32), [-1]], 0),
+    )
+    image = tf.raw_ops.ScaleAndTranslate(
+        images=image[None],
+        size=preprocessing.size,
+        scale=tf.cast(resized / stored, tf.float32),
+        translation=tf.cast(first * resized / stored - begin, tf.float32),
+        kernel_type=kernel,
+        antialias=True,
+    )[0]
+    return tf.ensure_shape(_clip(image), (*preprocessing.size, channels))
+
+
+def read_image(path: str | os.PathLike[str], preprocessing: Preprocessing) -> tf.Tensor:
+    """Reads an image file for evaluation: decoded, turned, resized and cropped.
+
+    Args:
+        path: A JPEG, PNG, WebP, GIF, BMP or JPEG XL file. It is turned as its EXIF
+            data state.
         preprocessing: The images that the network expects.
 
     Returns:
         Pixels in 0..255, float32, of shape `(*preprocessing.size, channels)`.
 
     Raises:
+        TypeError: If `path` is not a path.
         UsageError: If the file cannot be read or is not an image.
 
     Example:
@@ -199,16 +294,32 @@ def read_image(path: str | pathlib.Path, preprocessing: Preprocessing) -> tf.Ten
     scores = model.predict(model.preprocessing.normalize(pixels)[None])
     ```
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            "Argument `path` must be the path of a file; `decode_image` takes the "
+            "content of a file and `resize_and_crop` takes pixels. "
+            f"Received: path of type {type(path).__name__}"
+        )
     try:
         encoded = pathlib.Path(path).read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise UsageError(
-            f"Expected an image file. Received: {str(path)!r} ({error.strerror})"
+            "Expected an image file. "
+            f"Received: {str(path)!r} ({getattr(error, 'strerror', None) or error})"
         ) from error
     try:
-        return center_crop(tf.constant(encoded), preprocessing)
-    except (tf.errors.InvalidArgumentError, ValueError) as error:
+        return decode_image(tf.constant(encoded), preprocessing)
+    except (tf.errors.OpError, ValueError) as error:
         raise UsageError(
-            "Expected an image file: JPEG, PNG, GIF or BMP. "
-            f"Received: {str(path)!r}, which is not an image"
+            f"Expected an image file: {NAMES}. "
+            f"Received: {str(path)!r} ({reason_of(error)})"
         ) from error
+
+
+def reason_of(error: Any) -> str:
+    """Returns why an image could not be decoded, by TensorFlow's error."""
+    text = str(error)
+    found = re.search(rf"{formats.REFUSED}: ([^\]'\"\n]*)", text)
+    if found:
+        return found[1]
+    return next((reason for reason in UNREADABLE if reason in text), "damaged")

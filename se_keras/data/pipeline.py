@@ -15,14 +15,13 @@ from se_keras.data.augmentation import (
 )
 from se_keras.data.bad_images import (
     BadImages,
-    check_policy,
     count_bad,
     replace_bad,
     require_good,
 )
 from se_keras.data.balance import balanced
 from se_keras.data.image_source import ImageSource
-from se_keras.data.images import center_crop, decode_whole, fit_center, normalize
+from se_keras.data.images import decode_image, decode_whole, normalize, resize_and_crop
 from se_keras.data.mixing import mix
 from se_keras.data.rand_augment import draw_operations, rand_augment
 from se_keras.errors import UsageError
@@ -42,7 +41,6 @@ def training_batches(
     epoch: int,
     first_step: int = 0,
     class_counts: Sequence[int] | None = None,
-    on_bad_image: str = "fail",
     bad_images: BadImages | None = None,
     shard: tuple[int, int] = (0, 1),
     service: str | None = None,
@@ -60,15 +58,13 @@ def training_batches(
         seed: Seed of the run.
         epoch: Number of the epoch, from 0.
         first_step: Number of batches to skip at the start. The others are those of a
-            whole epoch; the images of the skipped ones are read but not decoded.
+            whole epoch; the images of the skipped ones are not decoded.
         class_counts: Number of training images of each class, to take each class
             equally often: images of rare classes several times, and of frequent ones a
             part, another one in each epoch. Without it, each image is taken once. It
             cannot be given with `service`.
-        on_bad_image: What to do with a record that is not an image, or whose label is
-            not a class: `"fail"` raises an error, see `naming_bad_images`; `"skip"`
-            replaces it by the next good image of the batch.
-        bad_images: Where the names of skipped records are added.
+        bad_images: What to do with bad records, and where the names of skipped ones are
+            added. Defaults to `BadImages("fail")`.
         shard: Index of this worker and number of workers. A worker decodes only its
             part of each batch, `batch_size / workers` images. Images that are mixed
             with each other are in the same part, so that the images are those of a
@@ -85,8 +81,7 @@ def training_batches(
         `strategy.experimental_distribute_dataset`.
 
     Raises:
-        UsageError: If `on_bad_image` is unknown, or the batch size is not a multiple of
-            twice the number of workers.
+        UsageError: If the batch size is not a multiple of twice the number of workers.
 
     Example:
 
@@ -99,10 +94,10 @@ def training_batches(
     images, labels = next(iter(batches))
     ```
     """
-    check_policy(on_bad_image)
+    bad_images = BadImages() if bad_images is None else bad_images
     share = _Share(batch_size, *shard)
     images = _Epoch(
-        source, preprocessing, augmentation, seed, epoch, on_bad_image, class_counts
+        source, preprocessing, augmentation, seed, epoch, bad_images, class_counts
     )
     steps = source.num_examples(source.train_split) // batch_size - first_step
     records = images.records()
@@ -134,7 +129,6 @@ def evaluation_batches(
     *,
     batch_size: int,
     split: str | None = None,
-    on_bad_image: str = "fail",
     bad_images: BadImages | None = None,
     shard: tuple[int, int] = (0, 1),
     with_names: bool = False,
@@ -149,10 +143,8 @@ def evaluation_batches(
         preprocessing: The images that the network expects.
         batch_size: Number of images of a batch, over all replicas.
         split: Name of the split. Defaults to the evaluation split.
-        on_bad_image: What to do with a record that is not an image, or whose label is
-            not a class: `"fail"` raises an error, see `naming_bad_images`; `"skip"`
-            gives it the weight 0.
-        bad_images: Where the names of skipped records are added.
+        bad_images: What to do with bad records, and where the names of skipped ones are
+            added. Defaults to `BadImages("fail")`.
         shard: Index of this worker and number of workers. A worker decodes only its
             part of the images; all workers have the same number of batches.
         with_names: Whether batches have the names of the records, too.
@@ -166,21 +158,21 @@ def evaluation_batches(
     Raises:
         UsageError: As `training_batches`.
     """
-    check_policy(on_bad_image)
+    bad_images = BadImages() if bad_images is None else bad_images
     share = _Share(batch_size, *shard)
     split = split or source.evaluation_split
     examples = source.num_examples(split)
 
-    tolerant = on_bad_image == "skip"
-
-    def prepare(encoded, label, name):
-        pixels, good = decode_whole(encoded, preprocessing.channels, tolerant)
-        image = normalize(fit_center(pixels, preprocessing), preprocessing)
+    def prepare(stored, label, name):
+        encoded = source.read(stored, bad_images.skips)
+        channels = preprocessing.channels
+        pixels, good = decode_whole(encoded, channels, bad_images.skips)
+        image = normalize(resize_and_crop(pixels, preprocessing), preprocessing)
         return image, label, 1.0, name, good
 
     def finish(images, labels, weights, names, good):
         good &= _are_labels(labels, source)
-        if not tolerant:
+        if not bad_images.skips:
             require_good(good, names, labels)
         weights *= tf.cast(good, tf.float32)
         return images, tf.where(good, labels, 0), weights, names, good
@@ -214,11 +206,11 @@ class _Epoch:
     augmentation: Augmentation
     seed: int
     epoch: int
-    on_bad_image: str
+    bad_images: BadImages
     class_counts: Sequence[int] | None
 
     def records(self):
-        """Returns encoded images, labels and names in the order of the epoch."""
+        """Returns the records in the order of the epoch."""
         examples = self.source.num_examples(self.source.train_split)
         order = self.seed * 1_000_003 + self.epoch
         records = self.source.named_records(self.source.train_split, shuffle_seed=order)
@@ -241,13 +233,14 @@ class _Epoch:
 
     def prepare(self, index, example):
         """Decodes and crops an image by its index, and draws its other augmentation."""
-        encoded, label, name = example
+        stored, label, name = example
         config, preprocessing, seed = (
             self.augmentation,
             self.preprocessing,
             self._fold_in(index),
         )
-        tolerant = self.on_bad_image == "skip"
+        tolerant = self.bad_images.skips
+        encoded = self.source.read(stored, tolerant)
         pixels, good = decode_crop(encoded, seed, config, preprocessing, tolerant)
         image = transform(pixels, seed, config, preprocessing)
         if config.operations:
@@ -275,7 +268,7 @@ class _Epoch:
         """Applies to a batch what is fast on many images only, or needs all of them."""
         images, labels, names, good, draws, holes = batch
         good &= _are_labels(labels, self.source)
-        if self.on_bad_image == "skip":
+        if self.bad_images.skips:
             images, labels = replace_bad(images, labels, good)
         else:
             require_good(good, names, labels)
@@ -342,7 +335,7 @@ def _finished(batches, bad_images, with_names=False):
 
     def count(*batch):
         *parts, names, good = batch
-        if bad_images is not None:
+        if bad_images.skips:
             count_bad(good, names, bad_images)
         return (*parts, names) if with_names else tuple(parts)
 
@@ -385,6 +378,6 @@ def some_pixels(
     records = source.records(split, shuffle_seed=seed)
     chosen = records.shuffle(SHUFFLE_BUFFER, seed=seed).take(count)
     pixels = chosen.map(
-        lambda encoded, label: center_crop(encoded, preprocessing), tf.data.AUTOTUNE
+        lambda encoded, label: decode_image(encoded, preprocessing), tf.data.AUTOTUNE
     )
     return np.stack([*pixels.as_numpy_iterator()])

@@ -48,7 +48,7 @@ def write_contact_sheet(
     *,
     count: int = 36,
     seed: int = 0,
-    on_bad_image: str = "fail",
+    bad_images: BadImages | None = None,
 ) -> int:
     """Writes the first training images of a run as a PNG file.
 
@@ -59,7 +59,7 @@ def write_contact_sheet(
         augmentation: The augmentation of the training images.
         count: How many images; fewer if the data set has fewer.
         seed: Seed of the run.
-        on_bad_image: `"fail"` or `"skip"`, see `training_batches`.
+        bad_images: See `training_batches`.
 
     Returns:
         The number of images in it.
@@ -80,7 +80,7 @@ def write_contact_sheet(
         batch_size=count,
         seed=seed,
         epoch=0,
-        on_bad_image=on_bad_image,
+        bad_images=bad_images,
     )
     with naming_bad_images(source):
         images, _ = next(iter(batches))
@@ -103,7 +103,7 @@ def measure(
     batch_size: int,
     seed: int = 0,
     seconds: float = 10.0,
-    on_bad_image: str = "fail",
+    bad_images: BadImages | None = None,
 ) -> dict:
     """Measures the speed of the pipeline alone, with a progress bar.
 
@@ -114,7 +114,7 @@ def measure(
         batch_size: Images of a batch.
         seed: Seed of the run.
         seconds: Time after which to stop, if the epoch has not ended before.
-        on_bad_image: `"fail"` or `"skip"`, see `training_batches`.
+        bad_images: See `training_batches`.
 
     Returns:
         `images_per_second`, without the first batch, which waits for the pipeline to
@@ -130,7 +130,7 @@ def measure(
             f"Expected a batch_size of at most {examples // 2}, half of the training "
             f"images. Received: batch_size={batch_size}"
         )
-    bad_images = BadImages()
+    bad_images = BadImages() if bad_images is None else bad_images
     batches = training_batches(
         source,
         preprocessing,
@@ -138,7 +138,6 @@ def measure(
         batch_size=batch_size,
         seed=seed,
         epoch=0,
-        on_bad_image=on_bad_image,
         bad_images=bad_images,
     )
     progress = keras.utils.Progbar(

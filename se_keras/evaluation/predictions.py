@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from se_keras.data import read_image
-from se_keras.data.images import decode_whole, fit_center
+from se_keras.data.images import decode_whole, resize_and_crop
 from se_keras.data.layout import SYSTEM_FOLDERS, is_image
 from se_keras.errors import UsageError
 from se_keras.evaluation.progress import Progress
@@ -176,7 +176,7 @@ def _read(path, preprocessing):
     encoded = tf.numpy_function(_bytes_of, [path], tf.string, stateful=False)
     encoded = tf.ensure_shape(encoded, ())
     pixels, good = decode_whole(encoded, preprocessing.channels, tolerant=True)
-    return path, fit_center(pixels, preprocessing), good
+    return path, resize_and_crop(pixels, preprocessing), good
 
 
 def _bytes_of(path):

@@ -18,7 +18,6 @@ from se_keras.data import (
     naming_bad_images,
     open_source,
 )
-from se_keras.data.bad_images import check_policy
 from se_keras.data.splits import Splits
 from se_keras.errors import UsageError
 from se_keras.evaluation import plots
@@ -126,7 +125,8 @@ def evaluate(
     report["accuracy"], report["calibration"]["ece"]
     ```
     """
-    _check_options(batch_size, on_bad_image)
+    bad_images = BadImages(on_bad_image)
+    _check_batch_size(batch_size)
     require_sklearn()
     if output is not None:
         plots.require_matplotlib()
@@ -143,11 +143,11 @@ def evaluate(
     if verbose and matching.remark:
         print(matching.remark)
 
-    tally, bad_images = Tally(matching.class_names), BadImages()
+    tally = Tally(matching.class_names)
     mistakes, worst, form = [], _Worst(WORST), ""
     progress = Progress(examples, "images", verbose)
     for pixels, labels, paths in _batches(
-        source, names, classifier.preprocessing, batch_size, on_bad_image, bad_images
+        source, names, classifier.preprocessing, batch_size, bad_images
     ):
         scores = classifier.predict(pixels)
         matching.check(scores)
@@ -184,8 +184,7 @@ def evaluate(
     return report
 
 
-def _check_options(batch_size, on_bad_image):
-    check_policy(on_bad_image)
+def _check_batch_size(batch_size):
     if not isinstance(batch_size, int) or batch_size < 1:
         raise UsageError(
             f"Expected batch_size to be positive. Received: batch_size={batch_size!r}"
@@ -237,7 +236,6 @@ def _batches(
     splits: Sequence[str],
     preprocessing: Preprocessing,
     batch_size: int,
-    on_bad_image: str,
     bad_images: BadImages,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yields pixels in 0..255, and labels and names of the images that count.
@@ -255,7 +253,6 @@ def _batches(
             as_pixels,
             batch_size=batch_size,
             split=split,
-            on_bad_image=on_bad_image,
             bad_images=bad_images,
             with_names=True,
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from se_keras.data.images import center_crop
+from se_keras.data.images import decode_image
 from se_keras.export.metadata import Metadata
 
 
@@ -22,7 +22,7 @@ def of_encoded_images(serve: Callable, metadata: Metadata) -> Any:
 
     def classify(encoded_images):
         images = tf.map_fn(
-            lambda encoded: center_crop(encoded, preprocessing),
+            lambda encoded: decode_image(encoded, preprocessing),
             encoded_images,
             fn_output_signature=pixels,
         )

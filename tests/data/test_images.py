@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from se_keras.data.images import center_crop, decode_part, decode_whole, normalize
+from se_keras.data.images import decode_image, decode_part, decode_whole, normalize
 from se_keras.models import Preprocessing
 from se_keras.models.preprocessing import CIFAR
 from tests.data.images import FILTERS, decode, encode, photo, pillow_center_crop
@@ -28,7 +28,7 @@ def test_center_crop_is_that_of_pillow(stored, size, crop, interpolation):
     preprocessing = Preprocessing((size, size), crop, interpolation)
     for name in ("china", "flower"):
         pixels = photo(*stored, name)
-        actual = center_crop(tf.constant(encode(pixels)), preprocessing)
+        actual = decode_image(tf.constant(encode(pixels)), preprocessing)
         assert actual.dtype == "float32"
         difference = np.abs(actual - pillow_center_crop(pixels, preprocessing))
         # Pillow rounds to whole numbers.
@@ -41,7 +41,8 @@ def test_center_crop_of_a_jpeg():
     preprocessing = Preprocessing()
     expected = pillow_center_crop(decode(encoded), preprocessing)
     assert (
-        np.abs(center_crop(tf.constant(encoded), preprocessing) - expected).mean() < 1.5
+        np.abs(decode_image(tf.constant(encoded), preprocessing) - expected).mean()
+        < 1.5
     )
 
 
@@ -51,7 +52,7 @@ def test_center_crop_of_a_jpeg():
 )
 def test_center_crop_of_another_aspect(size, stored, resized):
     pixels = photo(*stored)
-    actual = center_crop(tf.constant(encode(pixels)), Preprocessing(size, crop=1.0))
+    actual = decode_image(tf.constant(encode(pixels)), Preprocessing(size, crop=1.0))
     image = Image.fromarray(pixels).resize(resized[::-1], FILTERS["bilinear"])
     top, left = np.subtract(resized, size) // 2
     expected = np.asarray(image)[top : top + size[0], left : left + size[1]]
@@ -62,7 +63,7 @@ def test_bicubic_stays_in_range():
     squares = 255 * (np.indices((12, 12, 3)) // 2).sum(0).astype("uint8") % 2 * 255
     pixels = np.where(squares > 0, 255, 0).astype("uint8")
     preprocessing = Preprocessing((31, 31), 1.0, "bicubic")
-    actual = center_crop(tf.constant(encode(pixels)), preprocessing).numpy()
+    actual = decode_image(tf.constant(encode(pixels)), preprocessing).numpy()
     assert actual.min() == 0
     assert actual.max() == 255
 
@@ -88,7 +89,7 @@ def test_every_kind_of_file(file_format, mode, channels):
     mean, std = (0.0,) * channels, (1.0,) * channels
     preprocessing = Preprocessing((24, 24), 1.0, mean=mean, std=std)
     encoded = encode(pixels, file_format, mode)
-    actual = center_crop(tf.constant(encoded), preprocessing)
+    actual = decode_image(tf.constant(encoded), preprocessing)
     pillow = Image.open(io.BytesIO(encoded)).convert("RGB" if channels == 3 else "L")
     expected = np.asarray(pillow, "float32").reshape(24, 24, channels)
     assert np.abs(actual - expected).mean() < 1.5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from se_keras.data.images import center_crop
+from se_keras.data.images import decode_image
 from se_keras.models import Preprocessing
 
 
@@ -13,7 +13,7 @@ def digits_test(digits):
     """The whole test split, as pixels that the network of `digits_run` expects."""
     preprocessing = Preprocessing((12, 12), 1.0, mean=(0.0,), std=(1.0,))
     examples = [
-        (center_crop(tf.constant(encoded), preprocessing), label)
+        (decode_image(tf.constant(encoded), preprocessing), label)
         for encoded, label in digits.records("test").as_numpy_iterator()
     ]
     pixels, labels = (np.stack(part) for part in zip(*examples, strict=True))

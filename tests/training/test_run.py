@@ -17,8 +17,8 @@ import tensorflow as tf
 import se_keras
 from se_keras import training
 from se_keras.data import evaluation_batches, open_source
-from se_keras.data.images import center_crop
 from se_keras.errors import InterruptionError, StorageError, UsageError
+from se_keras.data.images import decode_image
 from se_keras.export import load_classifier
 from se_keras.training import run
 from se_keras.training.checkpoints import Checkpoints
@@ -41,7 +41,7 @@ def test_accuracy_is_that_of_the_saved_model(digits_run, digits):
     model = keras.models.load_model(digits_run.workdir / "model.keras")
     records = list(digits.records("test"))
     preprocessing = model.preprocessing
-    pixels = np.stack([center_crop(encoded, preprocessing) for encoded, _ in records])
+    pixels = np.stack([decode_image(encoded, preprocessing) for encoded, _ in records])
     labels = np.array([int(label) for _, label in records])
     images = (pixels / 255 - preprocessing.mean) / preprocessing.std
     scores = model.predict(images, verbose=0).astype("float64")

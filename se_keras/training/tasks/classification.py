@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from se_keras import weights
 from se_keras.data import (
+    BadImages,
     evaluation_batches,
     naming_bad_images,
     open_source,
@@ -159,7 +160,6 @@ class Classification(Task):
             epoch=epoch,
             first_step=first_step,
             class_counts=self._class_counts if recipe.sampling == BALANCED else None,
-            on_bad_image=recipe.runtime.on_bad_image,
             bad_images=self.bad_images,
             shard=self._shard,
             service=recipe.runtime.data_service,
@@ -168,7 +168,7 @@ class Classification(Task):
     def evaluation_batches(self) -> tf.data.Dataset:
         """Returns the evaluation images, labels and weights."""
         return self._evaluation_batches(
-            self.recipe.batch_size, bad_images=self.bad_images, shard=self._shard
+            self.recipe.batch_size, self.bad_images, shard=self._shard
         )
 
     @property
@@ -180,8 +180,8 @@ class Classification(Task):
         """Returns the images of the test split, labels and weights."""
         return self._evaluation_batches(
             self.recipe.batch_size,
+            self.bad_images,
             split=self.test_split,
-            bad_images=self.bad_images,
             shard=self._shard,
         )
 
@@ -189,12 +189,12 @@ class Classification(Task):
         """Returns classes, numbers and files of the data set."""
         return self.source.fingerprint()
 
-    def _evaluation_batches(self, batch_size, **settings):
+    def _evaluation_batches(self, batch_size, bad_images, **settings):
         return evaluation_batches(
             self.source,
             self.evaluation_preprocessing,
             batch_size=batch_size,
-            on_bad_image=self.recipe.runtime.on_bad_image,
+            bad_images=bad_images,
             **settings,
         )
 
@@ -302,7 +302,8 @@ class Classification(Task):
 
     def export(self, model: keras.Model, directory: pathlib.Path) -> dict[str, dict]:
         """Writes the exports, verified on evaluation images."""
-        batches = self._evaluation_batches(1).take(VERIFICATION_IMAGES)
+        uncounted = BadImages(self.bad_images.policy)
+        batches = self._evaluation_batches(1, uncounted).take(VERIFICATION_IMAGES)
         images = np.stack([image[0] for image, _, _ in batches])
         pixels = self.preprocessing.denormalize(images)
         return write_exports(model, directory, self.recipe.runtime.exports, pixels)

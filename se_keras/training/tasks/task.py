@@ -64,7 +64,7 @@ class Task(abc.ABC):
 
     def __init__(self, recipe: "Recipe") -> None:
         self.recipe = recipe
-        self.bad_images = BadImages()
+        self.bad_images = BadImages(recipe.runtime.on_bad_image)
         self.load_report: LoadReport | None = None
         self.findings: Mapping[str, Any] | None = None
 
