@@ -48,7 +48,7 @@ class Classifier {
   /**
    * Classifies an image file.
    *
-   * @param {Blob} blob - A JPEG, PNG, GIF or BMP file.
+   * @param {Blob} blob - A JPEG, PNG, WebP, GIF or BMP file.
    * @returns {Promise<{classes: {name: string, score: number}[],
    *     milliseconds: number, pixels: Float32Array}>} The classes, highest score
    *     first; how long the network took; and its input in 0..255.

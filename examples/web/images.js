@@ -10,11 +10,6 @@ const KERNELS = {
   bicubic: { radius: 2, weight: keysCubic },
 };
 
-// Markers of a JPEG: its start, the segments of applications, and that of EXIF.
-const JPEG_START = 0xffd8;
-const APP = 0xffe0;
-const APP1 = 0xffe1;
-
 /**
  * Decodes an image, resizes its short side and crops the center.
  *
@@ -32,13 +27,12 @@ export async function readImage(blob, preprocessing) {
 async function decode(blob) {
   let bitmap;
   try {
-    // The pixels as they are stored and as TensorFlow reads them: neither rotated by
-    // EXIF nor converted by a color profile.
-    const options = { colorSpaceConversion: "none" };
-    bitmap = await createImageBitmap(await withoutExif(blob), options);
+    // Turned as EXIF states, which is the default; as TensorFlow reads them, not
+    // converted by a color profile.
+    bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none" });
   } catch {
     throw new UsageError(
-      `Expected an image file: JPEG, PNG, GIF or BMP. Received: ${blob.name}`,
+      `Expected an image file: JPEG, PNG, WebP, GIF or BMP. Received: ${blob.name}`,
     );
   }
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
@@ -46,20 +40,6 @@ async function decode(blob) {
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   return context.getImageData(0, 0, canvas.width, canvas.height);
-}
-
-/** Removes EXIF from a JPEG: browsers rotate the image by it, without an option. */
-async function withoutExif(blob) {
-  const view = new DataView(await blob.arrayBuffer());
-  if (view.byteLength < 2 || view.getUint16(0) !== JPEG_START) return blob;
-  const kept = [blob.slice(0, 2)];
-  let at = 2;
-  while (at + 4 <= view.byteLength && (view.getUint16(at) & APP) === APP) {
-    const end = at + 2 + view.getUint16(at + 2);
-    if (view.getUint16(at) !== APP1) kept.push(blob.slice(at, end));
-    at = end;
-  }
-  return new Blob([...kept, blob.slice(at)], { type: blob.type });
 }
 
 function color(rgba) {

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from se_keras.data.bad_images import BadImages as BadImages
     from se_keras.data.bad_images import naming_bad_images as naming_bad_images
     from se_keras.data.image_source import ImageSource as ImageSource
+    from se_keras.data.images import decode_image as decode_image
     from se_keras.data.images import read_image as read_image
+    from se_keras.data.images import resize_and_crop as resize_and_crop
     from se_keras.data.pipeline import evaluation_batches as evaluation_batches
     from se_keras.data.pipeline import some_pixels as some_pixels
     from se_keras.data.pipeline import training_batches as training_batches
@@ -31,7 +33,11 @@ else:
                     "naming_bad_images",
                 ),
                 "image_source": ("ImageSource",),
-                "images": ("read_image",),
+                "images": (
+                    "decode_image",
+                    "read_image",
+                    "resize_and_crop",
+                ),
                 "pipeline": (
                     "evaluation_batches",
                     "some_pixels",

@@ -48,6 +48,12 @@ class Format(NamedTuple):
     exif: Callable | None = None
 
 
+# Functions of rare files: traced once in a process, not once in each pipeline.
+_of_file = tf.function(
+    autograph=False, input_signature=[tf.TensorSpec((), tf.string, name="encoded")]
+)
+
+
 def require(condition: tf.Tensor, reason: str) -> None:
     """Raises `tf.errors.InvalidArgumentError` with a reason if a condition is false."""
     tf.debugging.Assert(condition, [f"{REFUSED}: {reason}"])
@@ -59,6 +65,7 @@ def require_size(size: tf.Tensor) -> None:
     require(pixels <= MAX_PIXELS, f"more than {MAX_PIXELS:,} pixels")
 
 
+@_of_file
 def orientation_of(exif: tf.Tensor) -> tf.Tensor:
     """Returns the orientation that EXIF data state; 1, as stored, if they do not.
 
@@ -165,6 +172,7 @@ def _has_jpeg_exif(encoded):
     return tf.reduce_any(tf.gather(head, JFIF_PLACES) != JFIF)
 
 
+@_of_file
 def _jpeg_exif(encoded):
     def inspect(at):
         mark, kind, *length = tf.unstack(tf.cast(_bytes(encoded, at, 4), tf.int64))
@@ -215,6 +223,7 @@ def _has_png_exif(encoded):
     return _substr(encoded, 37, 4) != b"IDAT"  # after the header
 
 
+@_of_file
 def _png_exif(encoded):
     def inspect(at):
         name = _substr(encoded, at + 4, 4)
@@ -238,6 +247,7 @@ def _has_webp_exif(encoded):
     return _substr(encoded, 12, 4) == b"VP8X"
 
 
+@_of_file
 def _webp_exif(encoded):
     def inspect(at):
         length = _little(_bytes(encoded, at + 4, 4))
@@ -252,6 +262,7 @@ def _webp_exif(encoded):
     return tf.cond(copied, lambda: tf.strings.substr(exif, 6, -1), lambda: exif)
 
 
+@_of_file
 def _webp_size(encoded):
     kind = _substr(encoded, 12, 4)
     extended = _bytes(encoded, 24, 6)
@@ -312,43 +323,48 @@ def _decode_first(encoded, channels):
     return with_channels(image, channels)
 
 
+@_of_file
 def _jxl_size(encoded):
     """Reads the size from the start of a code stream, which may be in a box."""
 
     def inspect(at):
         size, kind = _number(_bytes(encoded, at, 4)), _substr(encoded, at + 4, 4)
-        wide = _number(_bytes(encoded, at + 8, 8))
-        size = tf.where(size == 1, wide, size)
+        long = size == 1
+        size = tf.where(long, _number(_bytes(encoded, at + 8, 8)), size)
         found = (kind == b"jxlc") | (kind == b"jxlp")
         return found, size == 0, at + size
 
-    bare = tf.strings.substr(encoded, 0, 2) == b"\xff\x0a"
     box, _ = _find(encoded, 0, inspect)
-    box += tf.where(_substr(encoded, box + 4, 4) == b"jxlp", 12, 8)
-    start = tf.where(bare, tf.constant(0, tf.int64), box)
+    box += tf.where(_number(_bytes(encoded, box, 4)) == 1, _integer(16), 8)
+    box += tf.where(_substr(encoded, box - 4, 4) == b"jxlp", _integer(4), 0)
+    bare = tf.strings.substr(encoded, 0, 2) == b"\xff\x0a"
+    start = tf.where(bare, _integer(0), box)
     # Numbers of different lengths, the lowest bit first.
-    parts = _bytes(encoded, start + 2, 9)
-    bits = tf.bitwise.right_shift(parts[:, None], tf.range(8, dtype=tf.uint8)) % 2
-    bits = tf.cast(tf.reshape(bits, (-1,)), tf.int64)
+    digits = _bytes(encoded, start + 2, 9)
+    digits = tf.cast(digits, tf.int64)[:, None]
+    bits = tf.reshape(tf.bitwise.right_shift(digits, tf.range(_integer(8))) % 2, (-1,))
+    small = bits[0] == 1
 
     def number(at, count):
-        digits = bits[at : at + count]
-        return tf.reduce_sum(digits * 2 ** tf.range(tf.cast(count, tf.int64)))
+        return tf.reduce_sum(bits[at : at + count] * 2 ** tf.range(_integer(count)))
 
     def side(at):
-        count = tf.gather(JXL_BITS, number(at, 2))
+        lengths = tf.gather(_integer(JXL_BITS), number(at, 2))
         at, count, unit = (
-            tf.where(small, short, long)
-            for short, long in ((at, at + 2), (5, count), (8, 1))
+            tf.where(small, _integer(short), _integer(long))
+            for short, long in ((at, at + 2), (5, lengths), (8, 1))
         )
-        return (number(at, count) + 1) * tf.cast(unit, tf.int64), at + count
+        return (number(at, count) + 1) * unit, at + count
 
-    small = bits[0] == 1
-    height, at = side(1)
+    height, at = side(_integer(1))
     ratio = number(at, 3)
-    factor, divisor = tf.unstack(tf.gather(tf.constant(JXL_RATIOS, tf.int64), ratio))
+    factor, divisor = tf.unstack(tf.gather(_integer(JXL_RATIOS), ratio))
     width, _ = side(at + 3)
     return tf.stack((height, tf.where(ratio == 0, width, height * factor // divisor)))
+
+
+def _integer(number):
+    return tf.convert_to_tensor(number, tf.int64)
 
 
 def with_channels(image: tf.Tensor, channels: int) -> tf.Tensor:

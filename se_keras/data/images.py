@@ -34,6 +34,7 @@ KERNELS = {"bilinear": ("triangle", 1), "bicubic": ("keyscubic", 2)}
 UNREADABLE = [os.strerror(n) for n in (errno.ENOENT, errno.EACCES, errno.EISDIR)]
 
 
+@tf.autograph.experimental.do_not_convert  # it has no effect, and takes time
 def decode_whole(
     encoded: tf.Tensor, channels: int, tolerant: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -46,6 +47,7 @@ def decode_whole(
     return _by_format(encoded, decode, channels, tolerant)
 
 
+@tf.autograph.experimental.do_not_convert  # it has no effect, and takes time
 def decode_part(
     encoded: tf.Tensor,
     choose: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],

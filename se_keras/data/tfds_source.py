@@ -28,6 +28,8 @@ from se_keras.data.splits import (
 )
 from se_keras.errors import RunError, UsageError
 
+# Types of pixels that are stored as such. TFDS stores floats as bytes of RGBA.
+PIXELS = ("uint8", "uint16")
 BATCH = 10_000  # records whose labels are read at once
 
 
@@ -297,6 +299,12 @@ def _keys(name, builder):
         raise UsageError(
             f"Expected a data set of images with one class each. Received: {name!r} "
             f"with the features {sorted(features)}"
+        )
+    dtype = np.dtype(features[keys[0]].np_dtype).name
+    if dtype not in PIXELS:
+        raise UsageError(
+            f"Expected a data set of images of {' or '.join(PIXELS)}. "
+            f"Received: {name!r} with images of {dtype}"
         )
     return tuple(keys)
 

@@ -88,6 +88,59 @@ def test_fail_names_the_file(kind, augmentation, reason, folder):
         list(training(folder, augmentation=augmentation))
 
 
+def unread(folder, number, kind):
+    """Makes a file of the validation split unreadable after it was listed."""
+    (path,) = (folder / "val").glob(f"*/{number:02}.png")
+    path.unlink()
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "link":
+        path.symlink_to("nowhere.png")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("deleted", "No such file or directory"),
+        ("link", "No such file or directory"),
+        ("directory", "Is a directory"),
+    ],
+)
+def test_files_that_cannot_be_read(kind, reason, folder):
+    source = open_source(f"folder:{folder}")
+    path = unread(folder, 7, kind)
+    message = rf"Received in folder:.*: {re.escape(path)} \({reason}\)$"
+    with pytest.raises(UsageError, match=message), naming_bad_images(source):
+        list(evaluation_batches(source, PREPROCESSING, batch_size=5))
+    bad = BadImages("skip")
+    batches = evaluation_batches(source, PREPROCESSING, batch_size=5, bad_images=bad)
+    seen = [n for images, _, good in batches for n in numbers(images[good == 1])]
+    assert sorted(seen) == sorted(set(range(COUNT)) - {7})
+    assert bad.names == (path,)
+
+
+@pytest.mark.parametrize("kind", ["deleted", "directory"])
+def test_training_without_a_file(kind, folder):
+    source = open_source(f"folder:{folder}")
+    (path,) = (folder / "train").glob("*/05.png")
+    path.unlink()
+    if kind == "directory":
+        path.mkdir()
+    options = {"batch_size": 4, "seed": 0, "epoch": 0}
+    with pytest.raises(UsageError, match=re.escape(str(path))):  # noqa: SIM117
+        with naming_bad_images(source):
+            list(training_batches(source, PREPROCESSING, UNTOUCHED, **options))
+    bad = BadImages("skip")
+    batches = training_batches(
+        source, PREPROCESSING, UNTOUCHED, **options, bad_images=bad
+    )
+    seen = [number for images, _ in batches for number in numbers(images)]
+    assert len(seen) == COUNT
+    assert set(seen) == set(range(COUNT)) - {5}
+    assert bad.names == (str(path),)
+
+
 def test_fail_names_more_than_one(folder):
     source = open_source(f"folder:{folder}")
     paths = damage(folder, "val", *range(6))
@@ -131,6 +184,37 @@ def test_fail_names_the_record_of_tfds(tmp_path):
         with naming_bad_images(source):
             list(batches)
     assert "train" in names[0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint16"])
+def test_pixels_of_tfds_that_are_not_bytes(dtype, tmp_path):
+    """Floats are stored as the bytes of RGBA; 16 bits are read by their high byte."""
+    import tensorflow_datasets as tfds
+
+    shape = (4, 5, 1)
+    pixels = (np.indices(shape).sum(0) * 1000).astype(dtype)
+    features = tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(shape=shape, dtype=np.dtype(dtype).type),
+            "label": tfds.features.ClassLabel(names=["a", "b"]),
+        }
+    )
+    examples = [(n, {"image": pixels, "label": n}) for n in range(2)]
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="other",
+        version="1.0.0",
+        features=features,
+        split_datasets={"train": examples, "test": examples},
+        data_dir=tmp_path,
+    )
+    if dtype == "float32":
+        with pytest.raises(UsageError, match=r"uint8 or uint16.*'other'.*float32"):
+            open_source("other", str(tmp_path))
+        return
+    preprocessing = Preprocessing(shape[:2], 1.0, mean=(0.0,), std=(1 / 255,))
+    source = open_source("other", str(tmp_path))
+    ((images, *_),) = evaluation_batches(source, preprocessing, batch_size=2)
+    np.testing.assert_array_equal(images[0], pixels >> 8)
 
 
 @pytest.mark.parametrize("message", ["something else", "{{node DecodeImage}}"])

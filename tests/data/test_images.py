@@ -1,11 +1,13 @@
 import io
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from se_keras.data.images import decode_image, decode_part, decode_whole, normalize
+from se_keras.data import decode_image, read_image, resize_and_crop
+from se_keras.data.images import decode_part, decode_whole, normalize, resize
 from se_keras.models import Preprocessing
 from se_keras.models.preprocessing import CIFAR
 from tests.data.images import FILTERS, decode, encode, photo, pillow_center_crop
@@ -57,6 +59,88 @@ def test_center_crop_of_another_aspect(size, stored, resized):
     top, left = np.subtract(resized, size) // 2
     expected = np.asarray(image)[top : top + size[0], left : left + size[1]]
     assert np.abs(actual - expected.astype("float32")).max() < 1
+
+
+@pytest.mark.parametrize("interpolation", FILTERS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_crop_before_resizing_changes_nothing(channels, interpolation):
+    """Against the resized whole image, up to the rounding of positions in float32."""
+    for stored, size, crop in (
+        ((427, 640), (224, 224), 0.875),
+        ((375, 500), (32, 96), 0.5),
+        ((33, 20), (96, 96), 0.875),
+        ((7, 300), (24, 24), 1.0),
+        ((224, 224), (224, 224), 1.0),
+    ):
+        pixels = photo(*stored)[..., :channels]
+        numbers = (0.0,) * channels, (1.0,) * channels
+        preprocessing = Preprocessing(size, crop, interpolation, *numbers)
+        scale = max(np.divide(preprocessing.resize_size, stored))
+        resized = np.floor(np.multiply(stored, scale) + 1e-6).astype(int)
+        image = tf.image.resize(pixels, resized, interpolation, antialias=True)
+        top, left = (resized - size) // 2
+        expected = image[top : top + size[0], left : left + size[1]]
+        actual = resize_and_crop(pixels, preprocessing)
+        np.testing.assert_allclose(
+            actual, tf.clip_by_value(expected, 0, 255), rtol=0, atol=0.01
+        )
+
+
+@pytest.mark.parametrize("interpolation", FILTERS)
+def test_white_stays_in_range(interpolation):
+    """Rounding made 255.00006 of 255, which int8 export refused."""
+    above = 0
+    for size in range(90, 140):
+        white = np.full((90, size, 3), 255, "uint8")
+        preprocessing = Preprocessing((64, 64), 0.875, interpolation)
+        pixels = resize_and_crop(white, preprocessing).numpy()
+        assert pixels.max() <= 255
+        assert pixels.min() > 254.999
+        assert resize(white, (64, 64), interpolation).numpy().max() <= 255
+        plain = tf.image.resize(white, (73, 80), interpolation, antialias=True)
+        above += plain.numpy().max() > 255
+    assert above  # without it nothing is tested
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "int32"])
+def test_resize_and_crop_in_a_pipeline(dtype, tmp_path):
+    """Bit for bit the pixels of `read_image`, also from Keras's loader."""
+    preprocessing = Preprocessing((32, 32), interpolation="bicubic")
+    for label in "ab":
+        path = tmp_path / label / "image.png"
+        path.parent.mkdir()
+        path.write_bytes(encode(photo(50, 70, "flower")))
+    loaded = keras.utils.image_dataset_from_directory(
+        tmp_path, image_size=(50, 70), batch_size=None, verbose=False
+    )
+    images = loaded.map(
+        lambda pixels, label: resize_and_crop(tf.cast(pixels, dtype), preprocessing)
+    )
+    for image in images:
+        np.testing.assert_array_equal(image, read_image(path, preprocessing))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "received"),
+    [
+        (np.zeros((4, 5), "uint8"), r"uint8 of shape \(4, 5\)"),
+        (np.zeros((4, 5, 1), "uint8"), r"uint8 of shape \(4, 5, 1\)"),
+        (np.zeros((2, 4, 5, 3), "float32"), r"float32 of shape \(2, 4, 5, 3\)"),
+        ("image.png", "string of shape"),
+        (np.zeros((4, 5, 3), bool), "bool of shape"),
+    ],
+)
+def test_resize_and_crop_of_what_is_not_an_image(pixels, received):
+    with pytest.raises(
+        ValueError, match=rf"\(height, width, 3\)\. Received: {received}"
+    ):
+        resize_and_crop(pixels, Preprocessing())
+
+
+def test_read_image_of_a_tensor():
+    message = r"`resize_and_crop` takes pixels\. Received: path of type"
+    with pytest.raises(TypeError, match=message):
+        read_image(tf.zeros((4, 5, 3)), Preprocessing())
 
 
 def test_bicubic_stays_in_range():
