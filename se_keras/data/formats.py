@@ -32,12 +32,13 @@ class Format(NamedTuple):
     Attributes:
         name: Its usual name.
         matches: Returns whether the file is of this format.
-        size: Returns height and width as the header states them, `(2,)`, int64.
+        size: Returns height and width as the header states them, `(2,)`, integers.
         decode: Callable of the encoded image and the number of channels that returns
             pixels `(height, width, channels)`, uint8, as they are stored.
-        has_exif: Returns whether the file may have EXIF data. Fast, since it runs for
-            every image. `None` if the format has none, or its decoder applies them.
-        exif: Returns the EXIF data, a scalar string in the format of TIFF.
+        has_exif: Returns whether the file may have EXIF data. Fast: of a frequent
+            format, it is called for every image.
+        exif: Returns the EXIF data, a scalar string in the format of TIFF. `None` if
+            the format has none, or its decoder applies them.
     """
 
     name: str
@@ -188,9 +189,8 @@ def _jpeg_exif(encoded):
     return _payload(encoded, part, at + 10, _number(_bytes(encoded, at + 2, 2)) - 8)
 
 
-def jpeg_size(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns height, width and number of channels of a JPEG, `(3,)`, int32."""
-    return tf.image.extract_jpeg_shape(encoded)
+def _jpeg_size(encoded):
+    return tf.image.extract_jpeg_shape(encoded)[:2]
 
 
 def decode_jpeg(
@@ -212,7 +212,7 @@ def decode_jpeg(
     if channels != 1:
         return read(channels)
     # The decoder converts CMYK to RGB only.
-    cmyk = jpeg_size(encoded)[2] == 4
+    cmyk = tf.image.extract_jpeg_shape(encoded)[2] == 4
     return tf.cond(cmyk, lambda: to_gray(read(3)), lambda: read(1))
 
 
@@ -243,8 +243,8 @@ def _png_size(encoded):
 # WebP: RIFF chunks of a name of four bytes, a length of four and the content.
 
 
-def _has_webp_exif(encoded):
-    return _substr(encoded, 12, 4) == b"VP8X"
+def _is_webp(encoded):
+    return _substr(encoded, 8, 4) == b"WEBP"
 
 
 @_of_file
@@ -398,37 +398,22 @@ def _starts(*signatures):
     return matches
 
 
-# The most frequent ones first: they are tried in this order.
 JPEG = Format(
-    "JPEG",
-    tf.io.is_jpeg,
-    lambda encoded: tf.cast(jpeg_size(encoded)[:2], tf.int64),
-    decode_jpeg,
-    _has_jpeg_exif,
-    _jpeg_exif,
+    "JPEG", tf.io.is_jpeg, _jpeg_size, decode_jpeg, _has_jpeg_exif, _jpeg_exif
 )
-FORMATS = (
-    JPEG,
-    Format(
-        "PNG",
-        lambda encoded: tf.strings.substr(encoded, 0, 4) == b"\x89PNG",
-        _png_size,
-        tf.io.decode_png,
-        _has_png_exif,
-        _png_exif,
-    ),
-    Format(
-        "WebP",
-        lambda encoded: _substr(encoded, 8, 4) == b"WEBP",
-        _webp_size,
-        _decode_first,
-        _has_webp_exif,
-        _webp_exif,
-    ),
-    Format("GIF", _starts(b"GIF87a", b"GIF89a"), _gif_size, _decode_first),
-    Format("BMP", _starts(b"BM"), _bmp_size, _decode_bmp),
-    Format(
-        "JPEG XL", _starts(b"\xff\x0a", b"\0\0\0\x0cJXL "), _jxl_size, _decode_first
-    ),
+PNG = Format(
+    "PNG", _starts(b"\x89PNG"), _png_size, tf.io.decode_png, _has_png_exif, _png_exif
 )
+WEBP = Format("WebP", _is_webp, _webp_size, _decode_first, exif=_webp_exif)
+GIF = Format("GIF", _starts(b"GIF87a", b"GIF89a"), _gif_size, _decode_first)
+BMP = Format("BMP", _starts(b"BM"), _bmp_size, _decode_bmp)
+# Its decoder turns the image.
+JPEG_XL = Format(
+    "JPEG XL", _starts(b"\xff\x0a", b"\0\0\0\x0cJXL "), _jxl_size, _decode_first
+)
+
+# Those that are tried first, and have EXIF data.
+FREQUENT = (JPEG, PNG)
+RARE = (WEBP, GIF, BMP, JPEG_XL)
+FORMATS = (*FREQUENT, *RARE)
 NAMES = f"{', '.join(form.name for form in FORMATS[:-1])} or {FORMATS[-1].name}"

@@ -1,6 +1,7 @@
 """From encoded images to pixels: decoding, cropping, resizing."""
 
 import errno
+import functools
 import os
 import pathlib
 import re
@@ -11,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 
 from se_keras.data import formats
-from se_keras.data.formats import FORMATS, JPEG, NAMES, decode_jpeg
 from se_keras.data.tolerance import attempt
 from se_keras.errors import UsageError
 from se_keras.models.preprocessing import Preprocessing
@@ -34,20 +34,17 @@ KERNELS = {"bilinear": ("triangle", 1), "bicubic": ("keyscubic", 2)}
 UNREADABLE = [os.strerror(n) for n in (errno.ENOENT, errno.EACCES, errno.EISDIR)]
 
 
-@tf.autograph.experimental.do_not_convert  # it has no effect, and takes time
 def decode_whole(
     encoded: tf.Tensor, channels: int, tolerant: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes an image; see `decode_part`."""
 
-    def decode(encoded, form, orientation):
-        formats.require_size(form.size(encoded))
-        return _turn(form.decode(encoded, channels), orientation)
+    def decoder(form, turned):
+        return _decoder(form, turned, channels)
 
-    return _by_format(encoded, decode, channels, tolerant)
+    return _by_format(encoded, decoder, channels, tolerant)
 
 
-@tf.autograph.experimental.do_not_convert  # it has no effect, and takes time
 def decode_part(
     encoded: tf.Tensor,
     choose: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
@@ -69,59 +66,90 @@ def decode_part(
         one black pixel.
     """
 
-    def decode(encoded, form, orientation):
-        stored = form.size(encoded)
-        formats.require_size(stored)
-        if form is JPEG:
-            shape = _turned_size(tf.cast(stored, tf.int32), orientation)
+    def decoder(form, turned):
+        def from_jpeg(encoded):
+            size = form.size(encoded)
+            formats.require_size(size)
+            orientation = _orientation(encoded, form, turned)
+            shape = _turned_size(size, orientation)
             begin, size = choose(tf.concat([shape, [channels]], 0))
             part = _stored_part(begin, size, shape, orientation)
-            return _turn(decode_jpeg(encoded, channels, part), orientation)
-        image = _turn(form.decode(encoded, channels), orientation)
-        begin, size = choose(tf.shape(image))
-        return tf.slice(image, [*tf.unstack(begin), 0], [*tf.unstack(size), -1])
+            return _turn(formats.decode_jpeg(encoded, channels, part), orientation)
 
-    return _by_format(encoded, decode, channels, tolerant)
+        def from_other(encoded):
+            image = _decoder(form, turned, channels)(encoded)
+            begin, size = choose(tf.shape(image))
+            return tf.slice(image, tf.pad(begin, [[0, 1]]), tf.concat([size, [-1]], 0))
+
+        return from_jpeg if form is formats.JPEG else from_other
+
+    return _by_format(encoded, decoder, channels, tolerant)
 
 
-def _by_format(encoded, decode, channels, tolerant):
-    """Calls `decode` with the format of an image, and its orientation or `None`."""
+def _by_format(encoded, decoder, channels, tolerant):
+    """Decodes an image with the decoder for its format.
+
+    Args:
+        encoded: Scalar string, an encoded image.
+        decoder: Callable of a format, or `None` for one of the others, and of whether
+            the image may have EXIF data. Returns a callable of the encoded image.
+        channels: Number of channels.
+        tolerant: As in `decode_part`.
+    """
     black = tf.zeros((1, 1, channels), tf.uint8)
 
     # The conditions are outside: an attempt takes time by the size of its function.
-    def read(function):
-        if tolerant:
-            return attempt(function, encoded, black)
-        return function(encoded), True
-
-    def plain(form):
-        return read(lambda encoded: decode(encoded, form, None))
-
-    def turned(form):
-        def oriented(encoded):
-            return decode(encoded, form, formats.orientation_of(form.exif(encoded)))
-
-        return read(oriented)
-
-    def by_exif(form):
-        if form.exif is None:
-            return plain(form)
-        return tf.cond(
-            form.has_exif(encoded), lambda: turned(form), lambda: plain(form)
+    def read(form, turned):
+        decode = decoder(form, turned)
+        pixels, good = (
+            attempt(decode, encoded, black) if tolerant else (decode(encoded), True)
         )
+        return tf.ensure_shape(pixels, (None, None, channels)), good
 
-    def first_of(form, *others):
+    def read_first(form, *others):
         return tf.cond(
             form.matches(encoded),
-            lambda: by_exif(form),
-            lambda: first_of(*others) if others else read(unknown),
+            lambda: tf.cond(
+                form.has_exif(encoded),
+                lambda: read(form, True),
+                lambda: read(form, False),
+            ),
+            lambda: read_first(*others) if others else read(None, False),
         )
 
-    def unknown(encoded):
-        formats.require(False, "not an image of a format that is read")
-        return black
+    return read_first(*formats.FREQUENT)
 
-    return first_of(*FORMATS)
+
+@functools.cache
+def _decoder(form, turned, channels):
+    """Returns a function that decodes a whole image, traced once in a process."""
+
+    def decode(encoded, form=form, turned=turned):
+        formats.require_size(form.size(encoded))
+        image = form.decode(encoded, channels)
+        image = tf.ensure_shape(image, (None, None, channels))
+        return _turn(image, _orientation(encoded, form, turned))
+
+    def decode_first(encoded, form=None, *others):
+        if form is None:
+            formats.require(tf.constant(False), "not an image of a format that is read")
+            return tf.zeros((1, 1, channels), tf.uint8)
+        return tf.cond(
+            form.matches(encoded),
+            lambda: decode(encoded, form, form.exif is not None),
+            lambda: decode_first(encoded, *others),
+        )
+
+    return tf.function(
+        decode if form else lambda encoded: decode_first(encoded, *formats.RARE),
+        input_signature=[tf.TensorSpec((), tf.string, name="encoded")],
+        autograph=False,
+    )
+
+
+def _orientation(encoded, form, turned):
+    """Returns the orientation of an image; `None` if it is viewed as it is stored."""
+    return formats.orientation_of(form.exif(encoded)) if turned else None
 
 
 def _turn(image, orientation):
@@ -313,7 +341,7 @@ def read_image(path: str | os.PathLike[str], preprocessing: Preprocessing) -> tf
         return decode_image(tf.constant(encoded), preprocessing)
     except (tf.errors.OpError, ValueError) as error:
         raise UsageError(
-            f"Expected an image file: {NAMES}. "
+            f"Expected an image file: {formats.NAMES}. "
             f"Received: {str(path)!r} ({reason_of(error)})"
         ) from error
 

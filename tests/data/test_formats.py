@@ -31,7 +31,8 @@ def read():
         )
         for channels in (1, 3)
     }
-    return lambda encoded, channels=3: functions[channels](encoded).numpy()
+    # As a tensor: each string of Python would be traced.
+    return lambda encoded, channels=3: functions[channels](tf.constant(encoded)).numpy()
 
 
 def saved(image, *arguments, **options):
@@ -88,7 +89,7 @@ def test_orientation(orientation, order, read):
     for file_format, options in (("png", {}), ("webp", {"lossless": True})):
         encoded = saved(COLOR, file_format, exif=data, **options)
         np.testing.assert_array_equal(read(encoded), pillow(encoded))
-        assert (read(encoded) == np.asarray(COLOR)).all() == (orientation == 1)
+        assert np.array_equal(read(encoded), COLOR) == (orientation == 1)
     encoded = jpeg_with(app1(data))
     assert Image.open(io.BytesIO(encoded)).getexif()[0x112] == orientation
     expected = turned(tf.io.decode_jpeg(encoded).numpy(), orientation)
@@ -171,12 +172,12 @@ def test_many_entries_are_announced(read):
 def test_random_damage_of_exif(read):
     """No error, whatever the bytes are, and no other pixels."""
     rng = np.random.default_rng(0)
-    orientation = tf.function(formats.orientation_of)
     for _ in range(200):
         data = bytearray(exif(6, "<>"[rng.integers(2)]))
         for place in rng.integers(0, len(data), rng.integers(1, 9)):
             data[place] = rng.integers(256)
-        found = int(orientation(bytes(data[: rng.integers(4, len(data) + 1)])))
+        cut = bytes(data[: rng.integers(4, len(data) + 1)])
+        found = int(formats.orientation_of(tf.constant(cut)))
         assert 1 <= found <= 8
     jpeg = bytearray(jpeg_with(app1(GOOD)))
     plain = tf.io.decode_jpeg(jpeg_with()).numpy()
@@ -309,8 +310,12 @@ def test_jpeg_xl(shape, read):
     expected = 5 * np.indices(shape).sum(0)
     expected = expected[..., :3] if shape[2] > 1 else np.repeat(expected, 3, -1)
     np.testing.assert_array_equal(read(encoded), expected)
-    box = b"\0\0\0\x0cJXL \r\n\x87\n" + struct.pack(">I4s", 8 + len(encoded), b"jxlc")
-    np.testing.assert_array_equal(read(box + encoded), expected)
+    boxes = b"\0\0\0\x0cJXL \r\n\x87\n" + b"\0\0\0\x14ftypjxl \0\0\0\0jxl "
+    boxes += struct.pack(">I4s", 8 + len(encoded), b"jxlc") + encoded
+    np.testing.assert_array_equal(read(boxes), expected)
+    for file in (encoded, boxes):
+        size = formats.JPEG_XL.size(tf.constant(file))
+        np.testing.assert_array_equal(size, shape[:2])
 
 
 @pytest.mark.parametrize("transform", [0, 2], ids=["CMYK", "YCCK"])
@@ -320,7 +325,7 @@ def test_jpeg_of_four_colors(channels, transform, read):
     place = encoded.index(b"Adobe") + 11
     encoded = encoded[:place] + bytes([transform]) + encoded[place + 1 :]
     difference = read(encoded, channels).astype(int) - pillow(encoded, channels)
-    assert np.abs(difference).mean() < 1
+    assert np.abs(difference).mean() < 3
 
     def center(shape):
         return shape[:2] // 4, shape[:2] // 2
