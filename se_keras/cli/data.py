@@ -6,24 +6,34 @@ from se_keras.cli.command import NUMBER, Command
 def run(dataset, data_dir, recipe, output, on_bad_image, **settings):
     """Writes a sheet of training images, and prints the speed of the input."""
     from se_keras import training
-    from se_keras.data import BadImages, open_source, preview
-    from se_keras.models.registry import lookup
+    from se_keras.data import preview
+    from se_keras.evaluation.plots import require_matplotlib
+    from se_keras.evaluation.text import shortened
+    from se_keras.training.tasks import task_class
 
+    preview.check_path(output)
+    require_matplotlib()
     recipe = training.make_recipe(
-        recipe, dataset=dataset, data_dir=data_dir, **settings
+        recipe,
+        dataset=dataset,
+        data_dir=data_dir,
+        on_bad_image=on_bad_image,
+        **settings,
     )
-    source = open_source(recipe.dataset, recipe.runtime.data_dir, recipe.splits)
-    size = recipe.image_size
-    preprocessing = lookup(recipe.model).preprocessing.with_input(
-        size, size, source.image_shape[2]
-    )
+    # What a run opens.
+    task = task_class("classification")(recipe)
+    task.open()
+    source, preprocessing = task.source, task.preprocessing
     examples = source.num_examples(source.train_split)
     print(f"{source.name}: {len(source.class_names)} classes")
-    print(*source.summary(), sep="\n")
+    print(*source.summary(), *preview.images_per_class(source), sep="\n")
     images = (source, preprocessing, recipe.augmentation)
-    options = {"seed": recipe.seed, "bad_images": BadImages(on_bad_image)}
-    count = preview.write_contact_sheet(output, *images, **options)
-    print(f"{output}: {count} training images at {size} x {size}")
+    options = {"seed": recipe.seed, "bad_images": task.bad_images}
+    pixels, names = preview.first_images(*images, **options)
+    size = f"{recipe.image_size} x {recipe.image_size}"
+    title = f"{shortened(source.name, 60)}, {recipe.model}, {size}"
+    preview.write_contact_sheet(output, pixels, names, title)
+    print(f"{output}: {len(pixels)} training images at {size}")
     speed = preview.measure(
         *images,
         batch_size=max(1, min(recipe.batch_size, examples // 2)),
@@ -48,6 +58,8 @@ def arguments():
             "help": f"recipe with the augmentation: {', '.join(RECIPES)}; by default "
             "that of the data set"
         },
+        "--model": {"help": "name of the network; by default that of the recipe"},
+        "--weights": {"help": "weights to start from, whose images are prepared"},
         "--image_size": {**NUMBER, "help": "height and width of the input, in pixels"},
         "--batch_size": {**NUMBER, "help": "number of images in a batch"},
         "--seed": {**NUMBER, "help": "seed of the run"},

@@ -1,47 +1,27 @@
 """A contact sheet of augmented training images, and the speed of the pipeline."""
 
-import math
 import pathlib
 import time
+from collections.abc import Sequence
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from se_keras.data.augmentation import Augmentation
 from se_keras.data.bad_images import BadImages, naming_bad_images
 from se_keras.data.image_source import ImageSource
 from se_keras.data.pipeline import training_batches
 from se_keras.errors import UsageError
+from se_keras.evaluation.text import shortened
 from se_keras.files import replacing
 from se_keras.models.preprocessing import Preprocessing
 
-GAP = 2  # white pixels between the images of a sheet
+COUNTED = 100_000  # images; of a larger data set, the labels are not read
+LISTED = 30  # classes; of more, the largest and the smallest are listed
+ENDS = 5  # how many of each
 
 
-def contact_sheet(images: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """Arranges normalized images in a square.
-
-    Args:
-        images: Normalized images `(count, height, width, channels)`.
-        preprocessing: How they were normalized.
-
-    Returns:
-        Pixels `(sheet height, sheet width, channels)`, uint8.
-    """
-    pixels = preprocessing.denormalize(np.asarray(images, "float64"))
-    pixels = np.clip(np.round(pixels), 0, 255).astype("uint8")
-    count, height, width, channels = pixels.shape
-    columns = math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
-    sheet = np.full((rows, height + GAP, columns, width + GAP, channels), 255, "uint8")
-    for index, image in enumerate(pixels):
-        sheet[index // columns, :height, index % columns, :width] = image
-    return sheet.reshape(rows * (height + GAP), columns * (width + GAP), channels)
-
-
-def write_contact_sheet(
-    path: str | pathlib.Path,
+def first_images(
     source: ImageSource,
     preprocessing: Preprocessing,
     augmentation: Augmentation,
@@ -49,50 +29,114 @@ def write_contact_sheet(
     count: int = 36,
     seed: int = 0,
     bad_images: BadImages | None = None,
-) -> int:
-    """Writes the first training images of a run as a PNG file.
+    class_counts: Sequence[int] | None = None,
+) -> tuple[np.ndarray, list[tuple[str, ...]]]:
+    """Returns the first training images of a run, and the names of their classes.
 
     Args:
-        path: The file.
         source: Where the images come from.
         preprocessing: The images that the network expects.
         augmentation: The augmentation of the training images.
         count: How many images; fewer if the data set has fewer.
         seed: Seed of the run.
         bad_images: See `training_batches`.
+        class_counts: See `training_batches`.
 
     Returns:
-        The number of images in it.
+        Pixels `(count, height, width, channels)`, uint8, and for each image the names
+        of its classes: one, or where images are mixed two, with their fractions.
 
     Raises:
-        UsageError: If the suffix is not `.png`, the file cannot be written, or an image
-            is damaged.
+        UsageError: If an image is damaged.
     """
-    if pathlib.Path(path).suffix.lower() != ".png":
-        raise UsageError(
-            f"Expected a path with the suffix .png. Received: {str(path)!r}"
-        )
-    count = min(count, source.num_examples(source.train_split))
     batches = training_batches(
         source,
         preprocessing,
         augmentation,
-        batch_size=count,
+        batch_size=min(count, source.num_examples(source.train_split)),
         seed=seed,
         epoch=0,
         bad_images=bad_images,
+        class_counts=class_counts,
     )
     with naming_bad_images(source):
-        images, _ = next(iter(batches))
+        images, labels = next(iter(batches))
+    pixels = preprocessing.denormalize(np.asarray(images, "float64"))
+    pixels = np.clip(np.round(pixels), 0, 255).astype("uint8")
+    return pixels, [_names(label, source.class_names) for label in labels.numpy()]
+
+
+def _names(label, class_names):
+    if not np.ndim(label):
+        return (class_names[label],)
+    largest = np.argsort(-label, kind="stable")[:2]
+    return tuple(f"{label[i]:.0%} {class_names[i]}" for i in largest if label[i] > 0)
+
+
+def write_contact_sheet(
+    path: str | pathlib.Path,
+    pixels: np.ndarray,
+    names: Sequence[Sequence[str]],
+    title: str = "",
+) -> None:
+    """Writes images, with the names of their classes below, as a PNG file.
+
+    Args:
+        path: The file.
+        pixels: The images, as `first_images` returns them.
+        names: The names of their classes.
+        title: Title of the picture.
+
+    Raises:
+        UsageError: If the suffix is not `.png`, or the file cannot be written.
+    """
+    from se_keras.evaluation import plots
+
+    check_path(path)
+    plots.require_matplotlib()
     try:
         with replacing(path) as temporary:
-            encoded = tf.io.encode_png(contact_sheet(images, preprocessing))
-            temporary.write_bytes(encoded.numpy())
+            plots.plot_images([*pixels], names, temporary, title)
     except OSError as error:
         raise UsageError(
             f"Expected a path that can be written. Received: {str(path)!r} ({error})"
         ) from error
-    return count
+
+
+def check_path(path: str | pathlib.Path) -> None:
+    """Raises `UsageError` if the suffix of a path is not `.png`."""
+    if pathlib.Path(path).suffix.lower() != ".png":
+        raise UsageError(
+            f"Expected a path with the suffix .png. Received: {str(path)!r}"
+        )
+
+
+def images_per_class(source: ImageSource) -> list[str]:
+    """Returns lines about how many images each class has in each split.
+
+    Args:
+        source: The data set. Of one with more than 100,000 images the labels are not
+            read.
+    """
+    images = {split: source.num_examples(split) for split in source.splits}
+    if sum(images.values()) > COUNTED:
+        return [f"Images per class: not counted, more than {COUNTED:,} images"]
+    classes = len(source.class_names)
+    counts = np.stack(
+        [np.bincount(source.labels(split), minlength=classes) for split in images], 1
+    )
+    lines = [f"Images per class ({', '.join(images)}):"]
+    shown = [*range(classes)]
+    if classes > LISTED:
+        order = np.argsort(-counts[:, 0], kind="stable")
+        shown = [*order[:ENDS], *order[-ENDS:]]
+        lines[0] = f"{lines[0][:-1]}, the {ENDS} largest and smallest of {classes}:"
+    names = [shortened(source.class_names[index], 40) for index in shown]
+    width = max(map(len, names))
+    for name, index in zip(names, shown, strict=True):
+        numbers = "".join(f"{number:8}" for number in counts[index])
+        lines.append(f"  {name:{width}}{numbers}")
+    return lines
 
 
 def measure(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from se_keras.errors import UsageError
-from se_keras.evaluation.text import shortened
+from se_keras.evaluation.text import shortened, split_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -315,9 +315,60 @@ def plot_mistakes(
         path: The PNG file to write.
         title: Title of the plot.
     """
+
+    def caption(mistake, letters):
+        score = f" {mistake['score']:.0%}"
+        return (
+            ("#1a7a1a", shortened(mistake["true"], letters)),
+            ("#b01717", shortened(mistake["predicted"], letters - 5) + score),
+        )
+
+    def captions(letters):
+        return [caption(mistake, letters) for mistake in mistakes]
+
+    _plot_sheet(pixels, captions, path, title)
+
+
+def plot_images(
+    pixels: Sequence[np.ndarray],
+    names: Sequence[Sequence[str]],
+    path: str | pathlib.Path,
+    title: str = "",
+) -> None:
+    """Plots images with lines below them.
+
+    Args:
+        pixels: The images, `(height, width, channels)` in 0..255, all of one shape.
+        names: For each image one or two lines. The only line of an image continues in
+            the second one where it is long.
+        path: The PNG file to write.
+        title: Title of the plot.
+    """
+
+    def caption(lines, letters):
+        if len(lines) == 1:
+            lines = split_line(lines[0], letters)
+        return [("black", shortened(line, letters)) for line in lines]
+
+    def captions(letters):
+        return [caption(lines, letters) for lines in names]
+
+    _plot_sheet(pixels, captions, path, title)
+
+
+def _plot_sheet(pixels, captions, path, title):
+    """Plots images in a square, with two lines below each.
+
+    Args:
+        pixels: The images.
+        captions: Callable of the number of letters that fit below an image. Returns for
+            each image the color and the text of each line.
+        path: The PNG file to write.
+        title: Title of the plot.
+    """
     columns = max(1, math.ceil(math.sqrt(len(pixels))))
     rows = max(1, math.ceil(len(pixels) / columns))
-    height, width = pixels[0].shape[:2] if pixels else (1, 1)
+    height, width = pixels[0].shape[:2] if len(pixels) else (1, 1)
     # Small images are enlarged by a whole factor, large ones are shown as they are.
     factor = max(1, math.ceil(TILE / width))
     height, width = height * factor, width * factor
@@ -332,18 +383,23 @@ def plot_mistakes(
         axes.set_ylim(whole[1], 0)
         axes.text(whole[0] / 2, 10, title, **TITLE)
         letters = CAPTION * width // TILE
-        for index, (mistake, image) in enumerate(zip(mistakes, pixels, strict=True)):
+        for index, (lines, image) in enumerate(
+            zip(captions(letters), pixels, strict=True)
+        ):
             x, y = GAP + index % columns * step_x, top + index // columns * step_y
+            # A frame around it: a white image is visible, too.
+            axes.plot(
+                [x - 1, x + width + 1, x + width + 1, x - 1, x - 1],
+                [y - 1, y - 1, y + height + 1, y + height + 1, y - 1],
+                color="#bbbbbb",
+                linewidth=0.5,
+                zorder=0,
+            )
             axes.imshow(
                 _displayed(image, factor),
                 extent=(x, x + width, y + height, y),
                 interpolation="nearest",
                 aspect="auto",
-            )
-            score = f" {mistake['score']:.0%}"
-            lines = (
-                ("#1a7a1a", shortened(mistake["true"], letters)),
-                ("#b01717", shortened(mistake["predicted"], letters - 5) + score),
             )
             for number, (color, text) in enumerate(lines):
                 place = y + height + 4 + number * LINE

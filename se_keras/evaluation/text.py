@@ -27,6 +27,26 @@ def shortened(text: str, width: int) -> str:
     return f"{line}…"
 
 
+def split_line(text: str, width: int) -> tuple[str, ...]:
+    """Returns text in one line, or in two if it is wider than `width`.
+
+    Args:
+        text: Any text.
+        width: Largest number of columns of the first line.
+
+    Example:
+
+    >>> split_line("a very long name", 10)
+    ('a very lon', 'g name')
+    """
+    used = 0
+    for place, character in enumerate(text):
+        used += _columns(character)
+        if used > width:
+            return text[:place], text[place:]
+    return (text,)
+
+
 def _columns(character):
     if unicodedata.combining(character):
         return 0

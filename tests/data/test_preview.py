@@ -7,59 +7,104 @@ from PIL import Image
 
 from se_keras import cli
 from se_keras.data import Augmentation, training_batches
-from se_keras.data.preview import contact_sheet, measure, write_contact_sheet
+from se_keras.data.preview import (
+    first_images,
+    images_per_class,
+    measure,
+    write_contact_sheet,
+)
 from se_keras.errors import UsageError
+from se_keras.evaluation.plots import GAP, LINE
 from se_keras.models import Preprocessing
 from tests.data.images import encode, photo
 
 PREPROCESSING = Preprocessing((16, 16))
 
 
-@pytest.mark.parametrize(
-    ("count", "rows", "columns"), [(1, 1, 1), (5, 2, 3), (9, 3, 3)]
-)
-@pytest.mark.parametrize("channels", [1, 3])
-def test_contact_sheet(count, rows, columns, channels):
-    preprocessing = Preprocessing().with_input(4, 6, channels)
-    pixels = np.random.default_rng(0).integers(0, 256, (count, 4, 6, channels), "uint8")
-    sheet = contact_sheet(
-        preprocessing.normalize(pixels.astype("float32")), preprocessing
-    )
-    assert sheet.dtype == "uint8"
-    assert sheet.shape == (rows * 6, columns * 8, channels)
-    left = sheet.copy()
-    for number, image in enumerate(pixels):
-        top, side = 6 * (number // columns), 8 * (number % columns)
-        place = np.s_[top : top + 4, side : side + 6]
-        np.testing.assert_array_equal(sheet[place], image)
-        left[place] = 255
-    assert (left == 255).all()
-
-
-def test_the_file_shows_the_first_training_images(photos, tmp_path):
-    path = tmp_path / "folder" / "sheet.PNG"
-    count = write_contact_sheet(path, photos, PREPROCESSING, Augmentation(), seed=4)
-    assert count == 10  # of 36, the data set has no more
-    images, _ = next(
+def test_the_first_training_images(photos):
+    pixels, names = first_images(photos, PREPROCESSING, Augmentation(), seed=4)
+    assert pixels.shape == (10, 16, 16, 3)  # of 36, the data set has no more
+    images, labels = next(
         iter(
             training_batches(
                 photos, PREPROCESSING, Augmentation(), batch_size=10, seed=4, epoch=0
             )
         )
     )
-    expected = contact_sheet(images, PREPROCESSING)
-    np.testing.assert_array_equal(np.asarray(Image.open(path)), expected)
+    normalized = (pixels / 255 - PREPROCESSING.mean) / PREPROCESSING.std
+    np.testing.assert_allclose(normalized, images, atol=0.5 / 255 / 0.2)
+    assert names == [(photos.class_names[label],) for label in labels]
+
+
+def test_names_of_mixed_images(photos):
+    mixed = Augmentation(mixup=1.0)
+    _, names = first_images(photos, PREPROCESSING, mixed, count=6)
+    both = [lines for lines in names if len(lines) == 2]
+    assert both
+    for lines in both:
+        parts = [line.split("% ") for line in lines]
+        assert sum(int(part) for part, _ in parts) == pytest.approx(100, abs=1)
+        assert {name for _, name in parts} == {"china", "flower"}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_contact_sheet(channels, tmp_path):
+    """Each image is there pixel by pixel, in its frame, also white ones."""
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 160, 160, channels), "uint8")
+    pixels[2] = 255
+    names = [("a",), ("$n" * 99,), ("white",), ("60% a", "40% b"), ("\n",)]
+    path = tmp_path / "folder" / "sheet.PNG"
+    write_contact_sheet(path, pixels, names, "title")
+    sheet = np.asarray(Image.open(path).convert("RGB"))
+    for number, image in enumerate(pixels):
+        left = GAP + number % 3 * (160 + GAP)
+        top = 52 + number // 3 * (160 + 2 * LINE + GAP + 8)
+        np.testing.assert_array_equal(
+            sheet[top : top + 160, left : left + 160],
+            np.broadcast_to(image, (160, 160, 3)),
+        )
+        assert (sheet[top + 5 : top + 150, left - 3 : left].min(1) < 250).all()
+        below = sheet[top + 164 : top + 164 + 2 * LINE, left : left + 160]
+        assert (below < 128).any()
     assert [file.name for file in path.parent.iterdir()] == ["sheet.PNG"]
 
 
-def test_names_of_files(photos, tmp_path):
+def test_names_of_files(tmp_path):
+    images = np.zeros((1, 4, 4, 3), "uint8"), [("a",)]
     with pytest.raises(UsageError, match=r"the suffix \.png\. Received: 'sheet\.jpg'"):
-        write_contact_sheet("sheet.jpg", photos, PREPROCESSING, Augmentation())
+        write_contact_sheet("sheet.jpg", *images)
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(UsageError, match="can be written"):
-        write_contact_sheet(
-            tmp_path / "file/x.png", photos, PREPROCESSING, Augmentation()
-        )
+        write_contact_sheet(tmp_path / "file/x.png", *images)
+
+
+class _Counts:
+    """A data set of some labels."""
+
+    splits = ("train", "validation")
+
+    def __init__(self, counts):
+        self.counts = counts
+        self.class_names = tuple(f"class {n}" * (1 + 9 * n) for n in range(len(counts)))
+
+    def labels(self, split):
+        return np.repeat(np.arange(len(self.counts)), self.counts)
+
+    def num_examples(self, split):
+        return sum(self.counts)
+
+
+def test_images_per_class():
+    first, *lines = images_per_class(_Counts([3, 1]))
+    assert first == "Images per class (train, validation):"
+    assert [line.split()[-2:] for line in lines] == [["3", "3"], ["1", "1"]]
+    assert max(map(len, lines)) < 80
+    first, *lines = images_per_class(_Counts(list(range(60))))
+    assert "largest and smallest of 60" in first
+    shown = [int(line.split()[-1]) for line in lines]
+    assert shown == [59, 58, 57, 56, 55, 4, 3, 2, 1, 0]
+    (line,) = images_per_class(_Counts([60_000]))
+    assert "not counted" in line
 
 
 def test_measure(digits, capsys):
@@ -104,11 +149,15 @@ def test_command(folder, tmp_path, capsys):
     assert f"{output}: 20 training images at 32 x 32" in printed
     assert re.search(r"\d+ images/s from the input alone", printed)
     sheet = Image.open(io.BytesIO(output.read_bytes()))
-    assert sheet.size == (5 * 34, 4 * 34)
+    # Images of 32 x 32 are enlarged 5 times.
+    assert sheet.size[0] == GAP + 5 * (160 + GAP)
+    assert "a        10      10\n" in printed
 
     damaged = folder / "train/a/2.png"
     damaged.write_bytes(b"")
-    with pytest.raises(SystemExit, match=f"^error: Expected images.*{damaged}$"):
+    with pytest.raises(SystemExit, match=f"^error: Expected images.*{damaged} "):
         cli.main(arguments)
-    cli.main([*arguments, "--on_bad_image=skip"])
+    cli.main([*arguments, "--on_bad_image=skip", "--model=se_resnet20"])
     assert f"1 skipped: {damaged}" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r"^error: .*Received: .*se_resnet21"):
+        cli.main([*arguments, "--model=se_resnet21"])
