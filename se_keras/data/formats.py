@@ -55,15 +55,34 @@ _of_file = tf.function(
 )
 
 
-def require(condition: tf.Tensor, reason: str) -> None:
-    """Raises `tf.errors.InvalidArgumentError` with a reason if a condition is false."""
-    tf.debugging.Assert(condition, [f"{REFUSED}: {reason}"])
+def require(value: tf.Tensor, condition: tf.Tensor, reason: str) -> tf.Tensor:
+    """Returns a value if a condition is true.
+
+    What is computed of the result is computed after the check, and not if it fails.
+
+    Args:
+        value: A tensor.
+        condition: Whether it is valid.
+        reason: Why it is not valid otherwise.
+
+    Raises:
+        tf.errors.InvalidArgumentError: With the reason, if the condition is false.
+    """
+    check = tf.debugging.Assert(condition, [f"{REFUSED}: {reason}"])
+    with tf.control_dependencies([check]):
+        return tf.identity(value)
 
 
-def require_size(size: tf.Tensor) -> None:
-    """Requires that an image of some height and width, `(2,)`, fits in the memory."""
+def require_size(encoded: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Returns an encoded image if its pixels fit in the memory; see `require`.
+
+    Args:
+        encoded: The encoded image.
+        size: Its height and width, `(2,)`.
+    """
     pixels = tf.reduce_prod(tf.cast(size, tf.int64))
-    require(pixels <= MAX_PIXELS, f"more than {MAX_PIXELS:,} pixels")
+    reason = f"more than {MAX_PIXELS:,} pixels"
+    return require(encoded, pixels <= MAX_PIXELS, reason)
 
 
 @_of_file
@@ -293,7 +312,8 @@ def _decode_bmp(encoded, channels):
     masks = _substr(encoded, 54, 12) == b"\0\0\xff\0\0\xff\0\0\xff\0\0\0"
     plain = (compression == 0) & ((bits == 8) | (bits == 24) | (bits == 32))
     plain |= (compression == 3) & (bits == 32) & masks
-    require(
+    encoded = require(
+        encoded,
         plain & (header >= 40),
         "a BMP that is compressed, of 1, 4 or 16 bits per pixel, or of OS/2",
     )

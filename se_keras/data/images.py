@@ -69,7 +69,7 @@ def decode_part(
     def decoder(form, turned):
         def from_jpeg(encoded):
             size = form.size(encoded)
-            formats.require_size(size)
+            encoded = formats.require_size(encoded, size)
             orientation = _orientation(encoded, form, turned)
             shape = _turned_size(size, orientation)
             begin, size = choose(tf.concat([shape, [channels]], 0))
@@ -125,15 +125,16 @@ def _decoder(form, turned, channels):
     """Returns a function that decodes a whole image, traced once in a process."""
 
     def decode(encoded, form=form, turned=turned):
-        formats.require_size(form.size(encoded))
+        encoded = formats.require_size(encoded, form.size(encoded))
         image = form.decode(encoded, channels)
         image = tf.ensure_shape(image, (None, None, channels))
         return _turn(image, _orientation(encoded, form, turned))
 
     def decode_first(encoded, form=None, *others):
         if form is None:
-            formats.require(tf.constant(False), "not an image of a format that is read")
-            return tf.zeros((1, 1, channels), tf.uint8)
+            black = tf.zeros((1, 1, channels), tf.uint8)
+            reason = "not an image of a format that is read"
+            return formats.require(black, tf.constant(False), reason)
         return tf.cond(
             form.matches(encoded),
             lambda: decode(encoded, form, form.exif is not None),

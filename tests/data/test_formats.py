@@ -383,9 +383,9 @@ def test_huge_images_are_refused_by_their_header(kind, tmp_path, read):
 def test_a_large_image_is_not(read):
     assert decode(encode(photo(3, 4))).shape == (3, 4, 3)
     largest = formats.MAX_PIXELS // 3
-    formats.require_size(tf.constant([3, largest]))
+    formats.require_size(tf.constant(b""), tf.constant([3, largest]))
     with pytest.raises(tf.errors.InvalidArgumentError):
-        formats.require_size(tf.constant([3, largest + 1]))
+        formats.require_size(tf.constant(b""), tf.constant([3, largest + 1]))
 
 
 @pytest.mark.parametrize(
