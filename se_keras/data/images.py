@@ -195,8 +195,9 @@ def resize(image: tf.Tensor, size, interpolation: str) -> tf.Tensor:
 
 
 def _clip(pixels):
-    # Bicubic interpolation overshoots, bilinear interpolation by rounding.
-    return tf.clip_by_value(pixels, 0.0, 255.0)
+    # Bicubic interpolation overshoots, bilinear interpolation by rounding. One pass over
+    # the pixels: `tf.clip_by_value` takes two.
+    return tf.raw_ops.ClipByValue(t=pixels, clip_value_min=0.0, clip_value_max=255.0)
 
 
 def normalize(images: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
