@@ -195,8 +195,8 @@ def resize(image: tf.Tensor, size, interpolation: str) -> tf.Tensor:
 
 
 def _clip(pixels):
-    # Bicubic interpolation overshoots, bilinear interpolation by rounding. One pass over
-    # the pixels: `tf.clip_by_value` takes two.
+    # Bicubic interpolation overshoots, bilinear interpolation by rounding. This takes
+    # one pass over the pixels, `tf.clip_by_value` two.
     return tf.raw_ops.ClipByValue(t=pixels, clip_value_min=0.0, clip_value_max=255.0)
 
 
@@ -233,7 +233,7 @@ def decode_image(encoded: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
     Example:
 
     ```python
-    files = tf.data.Dataset.list_files("flowers/*/*.jpg")
+    files = tf.data.Dataset.list_files("*.png")
     pixels = files.map(
         lambda path: data.decode_image(tf.io.read_file(path), model.preprocessing)
     )
@@ -264,7 +264,7 @@ def resize_and_crop(pixels: tf.Tensor, preprocessing: Preprocessing) -> tf.Tenso
     Example:
 
     ```python
-    pixels = tf.io.decode_jpeg(tf.io.read_file("rose.jpg"), 3)
+    pixels = tf.io.decode_png(tf.io.read_file("seven.png"), 1)
     image = data.resize_and_crop(pixels, model.preprocessing)
     ```
     """

@@ -29,7 +29,6 @@ def first_images(
     count: int = 36,
     seed: int = 0,
     bad_images: BadImages | None = None,
-    class_counts: Sequence[int] | None = None,
 ) -> tuple[np.ndarray, list[tuple[str, ...]]]:
     """Returns the first training images of a run, and the names of their classes.
 
@@ -40,7 +39,6 @@ def first_images(
         count: How many images; fewer if the data set has fewer.
         seed: Seed of the run.
         bad_images: See `training_batches`.
-        class_counts: See `training_batches`.
 
     Returns:
         Pixels `(count, height, width, channels)`, uint8, and for each image the names
@@ -57,7 +55,6 @@ def first_images(
         seed=seed,
         epoch=0,
         bad_images=bad_images,
-        class_counts=class_counts,
     )
     with naming_bad_images(source):
         images, labels = next(iter(batches))

@@ -63,9 +63,10 @@ def saved_model(
     - `serve`, also `serving_default`: images `(n, height, width, channels)`, float32.
       Returns scores `(n, classes)`.
     - `classify`, if the preprocessing is known and the outputs are scores:
-      `encoded_images`, a string tensor `(n,)` of JPEG, PNG, GIF or BMP files. They are
-      decoded, resized, cropped and normalized. Returns `classes` and `scores`, both
-      `(n, classes)`, best first; without class names `classes` are their numbers.
+      `encoded_images`, a string tensor `(n,)` of JPEG, PNG, WebP, GIF, BMP or JPEG XL
+      files. They are decoded, turned as their EXIF data state, resized, cropped and
+      normalized. Returns `classes` and `scores`, both `(n, classes)`, best first;
+      without class names `classes` are their numbers.
 
     Args:
         model: A functional or Sequential Keras model of one batch of images, channels

@@ -101,6 +101,8 @@ def test_end_to_end(digits_run, digit_files, command):
     assert run.returncode == 1
     assert run.stdout == ""
     *_, last = run.stderr.splitlines()
-    assert last.startswith("error: Expected an image file: JPEG, PNG, GIF or BMP. Rec")
+    assert last.startswith(
+        "error: Expected an image file: JPEG, PNG, WebP, GIF, BMP or"
+    )
     errors = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
