@@ -151,7 +151,7 @@ def test_command(folder, tmp_path, capsys):
     sheet = Image.open(io.BytesIO(output.read_bytes()))
     # Images of 32 x 32 are enlarged 5 times.
     assert sheet.size[0] == GAP + 5 * (160 + GAP)
-    assert "a        10      10\n" in printed
+    assert "  a      10      10\n" in printed
 
     damaged = folder / "train/a/2.png"
     damaged.write_bytes(b"")
