@@ -16,6 +16,7 @@ import tensorflow as tf
 
 import se_keras
 from se_keras import training
+from se_keras.data import evaluation_batches, open_source
 from se_keras.data.images import decode_image
 from se_keras.errors import InterruptionError, StorageError, UsageError
 from se_keras.export import load_classifier
@@ -327,6 +328,72 @@ def test_damaged_images(damaged, recipe):
     )
     assert report["bad_images"] == 2
     assert report["examples"] == 7
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of images of two classes with three splits, and a file too many."""
+    root = tmp_path / "pictures"
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype("uint8")
+    image = tf.io.encode_png(pixels).numpy()
+    for split, count in (("train", 8), ("valid", 4), ("Test", 3)):
+        for label in ("cat", "dog"):
+            (root / split / label).mkdir(parents=True)
+            for number in range(count):
+                (root / split / label / f"{number}.png").write_bytes(image)
+    (root / "train" / "cat" / "notes.txt").touch()
+    return root
+
+
+def test_a_test_split_is_reported_once(pictures, recipe, capsys):
+    recipe = recipe.replace(dataset=f"folder:{pictures}", epochs=1, batch_size=8)
+    report = training.train(recipe)
+    assert (report["evaluation_split"], report["examples"]) == ("validation", 8)
+    assert (report["test"]["split"], report["test"]["examples"]) == ("test", 6)
+    model = keras.models.load_model(workdir_of(recipe) / "model.keras")
+    source = open_source(recipe.dataset)
+    for split, figures in (("validation", report), ("test", report["test"])):
+        batches = evaluation_batches(
+            source, model.preprocessing, batch_size=6, split=split
+        )
+        correct = [
+            (np.argmax(model.predict(images, verbose=0), -1) == labels)[weights > 0]
+            for images, labels, weights in batches.as_numpy_iterator()
+        ]
+        assert figures["accuracy"] == pytest.approx(np.concatenate(correct).mean())
+    output = capsys.readouterr().out
+    assert "Images: train 16, validation 8 (valid), test 6 (Test).\n" in output
+    assert "Left out 1 files: 1 .txt" in output
+    assert f"test accuracy: {report['test']['accuracy']:.2%} of 6 images" in output
+    rows = (workdir_of(recipe) / "left_out.csv").read_text().splitlines()
+    assert rows == ["path", "train/cat/notes.txt"]
+
+
+def test_a_run_with_other_data_is_refused(pictures, recipe, quick, capsys):
+    recipe = recipe.replace(dataset=f"folder:{pictures}", epochs=1, batch_size=8)
+    training.train(recipe)
+    before = {path: path.read_bytes() for path in workdir_of(recipe).glob("*.*")}
+
+    (pictures / "train" / "dog" / "7.png").unlink()
+    with pytest.raises(UsageError, match=r"1 images removed: 'train/dog/7\.png'"):
+        training.train(recipe.replace(allow_changed_data=True))
+    for split in ("train", "valid", "Test"):
+        (pictures / split / "dog").rename(pictures / split / "ant")
+    with pytest.raises(UsageError, match="removed: 'dog'; classes added: 'ant'"):
+        training.train(recipe)
+    assert before == {path: path.read_bytes() for path in before}
+    assert quick.epochs == [0]
+
+    for split in ("train", "valid", "Test"):
+        (pictures / split / "ant").rename(pictures / split / "dog")
+    image = (pictures / "train" / "dog" / "6.png").read_bytes()
+    for number in (7, 8):
+        (pictures / "train" / "dog" / f"{number}.png").write_bytes(image)
+    with pytest.raises(UsageError, match=r"1 images added.*--allow_changed_data"):
+        training.train(recipe)
+    training.train(recipe.replace(allow_changed_data=True))
+    assert "1 images were added" in capsys.readouterr().out
+    training.train(recipe)
 
 
 class StoppedTrainer(training.Trainer):
