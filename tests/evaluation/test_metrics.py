@@ -114,7 +114,7 @@ def test_most_confused():
     ]
 
 
-def ece_by_hand(confidence, correct):
+def ece_of_a_loop(confidence, correct):
     """Guo et al. 2017, equation 3, image by image, without NumPy's histograms."""
     total = fractions.Fraction(0)
     edges = [float(edge) for edge in np.linspace(0, 1, 16)]
@@ -134,7 +134,7 @@ def ece_by_hand(confidence, correct):
 def test_calibration_error(case):
     labels, values = CASES[case]
     confidence, correct = values.max(-1), values.argmax(-1) == labels
-    expected = ece_by_hand(confidence, correct)
+    expected = ece_of_a_loop(confidence, correct)
     assert figures_of(labels, values)[0]["calibration"]["ece"] == pytest.approx(
         expected, abs=1e-12
     )

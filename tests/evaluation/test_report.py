@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import types
 
 import keras
 import numpy as np
@@ -10,13 +11,14 @@ import pytest
 from PIL import Image
 from sklearn import metrics
 
-from se_keras import evaluation, export
+from se_keras import evaluation, export, training
 from se_keras.cli.splits import split_arguments, splits_of
 from se_keras.data import Splits, open_source
 from se_keras.errors import UsageError
 from se_keras.evaluation.report import FILES, check_output
 from se_keras.export.classifier import Classifier
 from se_keras.models import ImageModel, Preprocessing
+from se_keras.training.tasks import classification
 from tests.data.images import decode, encode
 
 MODELS = ["model.keras", "model.tflite", "saved_model"]
@@ -87,6 +89,23 @@ def test_what_a_run_leaves(digits_run, digits):
         assert names[row["path"]] == row["true"] != row["predicted"]
     for name in ("confusion.png", "calibration.png", "mistakes.png"):
         Image.open(directory / name).verify()
+
+
+def test_a_run_evaluates_its_test_split_too(monkeypatch, tmp_path):
+    calls = []
+    monkeypatch.setattr(
+        classification,
+        "evaluate",
+        lambda model, source, **k: calls.append((model, k["split"], k["output"])),
+    )
+    task = classification.Classification(training.make_recipe("sample"))
+    task.source = types.SimpleNamespace(evaluation_split="dev", test_split="held out")
+    report = {"model": "m", "dataset": "d"}
+    task.write_results(tmp_path, tmp_path / "metrics.csv", report)
+    assert calls == [
+        (tmp_path / "model.keras", "dev", tmp_path / "evaluation"),
+        (tmp_path / "model.keras", "held out", tmp_path / "evaluation-test"),
+    ]
 
 
 # A classifier that is right where it is asked for it: the class is the gray level.

@@ -371,7 +371,7 @@ class Classification(Task):
             *exports,
             f"  {directory / 'report.json'}, metrics.csv, curves.png, evaluation/, "
             "tensorboard/",
-            f"Next: python examples/classify_image.py --model={model} IMAGE...",
+            f"Next: se-keras predict {model} IMAGE...",
         ]
 
 
