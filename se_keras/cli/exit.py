@@ -46,7 +46,7 @@ EXITS = {
         UsageError,
     ),
     2: Exit(
-        "an unknown argument of `se-keras`, or a missing one; the usage is printed",
+        "an unknown argument, or a missing one; the usage is printed",
         "correct it",
     ),
     65: Exit(
