@@ -282,8 +282,7 @@ class Classification(Task):
         if recipe.dataset == EMBEDDED:
             lines += [
                 "This is the embedded sample, scikit-learn's digits. For ImageNet:",
-                "  python examples/train_imagenet.py --dataset=imagenet2012 "
-                "--data_dir=TFDS_DIRECTORY",
+                "  se-keras train --dataset=imagenet2012 --data_dir=TFDS_DIRECTORY",
             ]
         return lines
 
