@@ -385,6 +385,8 @@ NO_KERAS = {
     "train --config=missing.yaml": f"{ERROR}a YAML file",
     "train --import=missing": f"{ERROR}--import",
     "train --unknown=" + "x" * 10_000: "Received: --unknown=xxx",
+    "summary a --classes=" + "9" * 10_000 + "x": "invalid int value: '999",
+    "data --seed=" + "x" * 10_000: "invalid int value: 'xxx",
     "example --help": 0,
     "example --epoch=3": "Did you mean --epochs or ",
     "example --epochs=0": f"{ERROR}a positive epochs",
@@ -423,6 +425,21 @@ def test_help_lists_and_errors_need_no_keras(line, without_keras):
         assert usage[0].startswith("usage: ")
         assert expected in last
         assert len(message) < 1000
+
+
+@pytest.mark.parametrize("command", ["train", "data"])
+def test_without_the_extra(command):
+    code = f"""
+import sys
+sys.modules["yaml"] = None
+from se_keras import cli
+cli.main(["{command}", "--help"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    start = f"error: Expected the package pyyaml for se-keras {command}: pip install "
+    assert done.stderr.startswith(start)
+    assert done.stderr.count("\n") == 1
 
 
 def test_all_of_them_take_some_seconds(without_keras):

@@ -9,11 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from se_keras.cli.user_modules import IMPORT_HELP
+from se_keras.errors import UsageError
 
 # Keywords of an argument that is a whole number.
 NUMBER = {"type": int, "metavar": "N"}
-# What an error shows of an argument.
+# What an error shows of an argument, and of what argparse reports.
 LONGEST_ARGUMENT = 100
+LONGEST_MESSAGE = 400
+# Packages of the extra `train` that arguments need, by the name of their module.
+EXTRA = {"yaml": "pyyaml"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +71,7 @@ class CommandParser(argparse.ArgumentParser):
         """Parses, and ends the program on an unknown argument."""
         if not self._names:
             self._add("--import", dest="imports", metavar="MODULE", help=IMPORT_HELP)
-            for name, keywords in self._command.arguments().items():
+            for name, keywords in self._arguments().items():
                 self._add(name, **keywords)
         given = sys.argv[1:] if args is None else [*args]
         # First, since a flag with a typo may be why a required one is missing.
@@ -80,6 +84,21 @@ class CommandParser(argparse.ArgumentParser):
         if unknown:
             self.error(self._unknown(unknown))
         return options, unknown
+
+    def error(self, message):
+        """Ends the program with the usage, and a message that is not too long."""
+        super().error(shortened(message, LONGEST_MESSAGE))
+
+    def _arguments(self):
+        try:
+            return self._command.arguments()
+        except ModuleNotFoundError as error:
+            if error.name not in EXTRA:
+                raise
+            raise UsageError(
+                f"Expected the package {EXTRA[error.name]} for {self.prog}: "
+                f"pip install 'se-keras[train]'. Received: {error}"
+            ) from error
 
     def _add(self, name, group=None, boolean=False, **keywords):
         self._names.append(name)
@@ -126,13 +145,19 @@ def did_you_mean(name: str, names: list[str]) -> str:
         names: What might have been meant. A name with a dot is also found by what
             follows the dot.
     """
+    name = name[:LONGEST_ARGUMENT]
     end = name.lstrip("-")
     nearest = [each for each in names if each.endswith(f".{end}")]
     nearest = nearest or difflib.get_close_matches(name, names, n=3)
     return f"Did you mean {' or '.join(nearest)}? " if nearest else ""
 
 
-def shortened(argument: str) -> str:
-    """Returns the beginning of an argument, for an error of one line."""
-    text = " ".join(argument.split())
-    return text if len(text) <= LONGEST_ARGUMENT else f"{text[:LONGEST_ARGUMENT]} ..."
+def shortened(text: str, longest: int = LONGEST_ARGUMENT) -> str:
+    """Returns the beginning of a text, for an error of one line.
+
+    Args:
+        text: The text.
+        longest: Number of characters from which it is shortened.
+    """
+    text = " ".join(text.split())
+    return text if len(text) <= longest else f"{text[:longest]} ..."
