@@ -424,7 +424,7 @@ def test_help_lists_and_errors_need_no_keras(line, without_keras):
         assert (code, output) == (2, "")
         assert usage[0].startswith("usage: ")
         assert expected in last
-        assert len(message) < 1000
+        assert len(last) < 500
 
 
 @pytest.mark.parametrize("command", ["train", "data"])
