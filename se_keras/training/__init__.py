@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from se_keras.training.loop import Trainer as Trainer
     from se_keras.training.optimizer import make_optimizer as make_optimizer
     from se_keras.training.plots import plot_curves as plot_curves
+    from se_keras.training.rate_range import find_learning_rate as find_learning_rate
     from se_keras.training.recipe import Recipe as Recipe
     from se_keras.training.recipes import RECIPES as RECIPES
     from se_keras.training.recipes import make_recipe as make_recipe
@@ -39,6 +40,7 @@ else:
                 ),
                 "optimizer": ("make_optimizer",),
                 "plots": ("plot_curves",),
+                "rate_range": ("find_learning_rate",),
                 "recipe": ("Recipe",),
                 "recipes": (
                     "RECIPES",

@@ -128,6 +128,7 @@ def make_optimizer(
     recipe: "Recipe",
     steps_per_epoch: int,
     rate_scale: Callable[[keras.Variable], float] | None = None,
+    schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
 ) -> keras.optimizers.Optimizer:
     """Returns the optimizer of a recipe; call it in the scope of the cluster.
 
@@ -135,11 +136,11 @@ def make_optimizer(
         recipe: A `Recipe`.
         steps_per_epoch: Steps of an epoch, for the schedule.
         rate_scale: Callable of a variable that returns the factor of its learning rate.
+        schedule: The learning rate. Defaults to that of the recipe.
     """
     kind, settings = OPTIMIZERS[recipe.optimizer](recipe)
-    optimizer = kind(
-        make_schedule(recipe, steps_per_epoch), rate_scale=rate_scale, **settings
-    )
+    schedule = schedule or make_schedule(recipe, steps_per_epoch)
+    optimizer = kind(schedule, rate_scale=rate_scale, **settings)
     if recipe.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer

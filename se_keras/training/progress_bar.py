@@ -70,7 +70,7 @@ class ProgressBar(keras.callbacks.Callback):
         metric = self._monitor.removeprefix("val_")
         names = dict.fromkeys(n for n in ("loss", metric) if n in logs)
         parts = [_metric(name, logs[name]) for name in names]
-        parts += self._speed(logs, self._steps - batch - 1)
+        parts += self._speed(logs, self._epoch, batch + 1)
         self._show(
             f"{self._place} {batch + 1}/{self._steps}", parts, (batch + 1) / self._steps
         )
@@ -99,7 +99,7 @@ class ProgressBar(keras.callbacks.Callback):
         """Prints the line of an epoch."""
         logs = logs or {}
         parts = [(rank, _metric(name, logs[name])) for rank, name in self._ranked(logs)]
-        parts += [(2, text) for text in self._speed(logs, 0)]
+        parts += [(2, text) for text in self._speed(logs, epoch + 1, 0)]
         head = f"{self._place}: "
         self._write(head + _fitting(parts, _columns() - len(head)))
         self._end_line()
@@ -120,9 +120,9 @@ class ProgressBar(keras.callbacks.Callback):
         names = [*dict.fromkeys([*first, *logs])]
         training = [name for name in names if not name.startswith("val_")]
         validation = [f"val_{name}" for name in training if f"val_{name}" in logs]
-        ranks = {self._monitor: 0, "loss": 1, metric: 3}
+        ranks = {self._monitor: 0, "loss": 1, metric: 3, "val_loss": 4}
         return [
-            (ranks.get(name, 4), name)
+            (ranks.get(name, 5), name)
             for name in [*training, *validation]
             if name not in (SPEED, RATE)
         ]
@@ -138,18 +138,22 @@ class ProgressBar(keras.callbacks.Callback):
         self._shown = now
         return True
 
-    def _speed(self, logs, steps_left):
-        """Returns the speed, and the time that is left of the whole training."""
+    def _speed(self, logs, epochs_done, steps_done):
+        """Returns the speed, and the time that is left of the whole run."""
         rate = logs.get(SPEED)
         if not rate:
             return []
-        epochs_left = self._epochs - self._epoch - 1
-        if not steps_left and not epochs_left:
-            return [f"{_number(rate)} images/s"]
-        images = (steps_left + epochs_left * self._steps) * self._batch_size
-        evaluations = -(-epochs_left // self._validation_frequency)
-        seconds = images / rate + evaluations * self._evaluation_seconds
-        return [f"{_number(rate)} images/s", f"{in_words(seconds)} left"]
+        speed = f"{_number(rate)} images/s"
+        if epochs_done == self._epochs:
+            return [speed]
+        steps = (self._epochs - epochs_done) * self._steps - steps_done
+        frequency = self._validation_frequency
+        # The last epoch is evaluated, too.
+        evaluations = -(-self._epochs // frequency) - epochs_done // frequency
+        seconds = (
+            steps * self._batch_size / rate + evaluations * self._evaluation_seconds
+        )
+        return [speed, f"{in_words(seconds)} left"]
 
     def _show(self, head: str, parts: Sequence[str], fraction: float | None = None):
         """Rewrites the line: a head, a bar if there is room, and some parts."""

@@ -91,10 +91,10 @@ def _train(recipe, cluster):
         task.open(cluster.shard)
     if workdir:
         workdir.check_data(task.fingerprint())
-    steps_per_epoch = _steps_per_epoch(task)
+    steps_per_epoch = steps_per_epoch_of(task)
     # Before the work directory is opened: a recipe may ask for what a network does not
     # have, or for weights that do not fit.
-    trainer = _make_trainer(task, cluster, steps_per_epoch)
+    trainer = make_trainer(task, cluster, steps_per_epoch)
 
     with _opened(workdir, task):
         # Train what is left to train, and evaluate.
@@ -155,7 +155,8 @@ def workdir_path(recipe: Recipe) -> str:
     return f"runs/{safe_name(os.path.basename(path), path)}-{model}"
 
 
-def _steps_per_epoch(task):
+def steps_per_epoch_of(task: Task) -> int:
+    """Returns the steps of an epoch; a partial batch at its end is left out."""
     images, batch_size = task.num_train_examples, task.recipe.batch_size
     if images < batch_size:
         raise UsageError(
@@ -165,7 +166,20 @@ def _steps_per_epoch(task):
     return images // batch_size
 
 
-def _make_trainer(task: Task, cluster: Cluster, steps_per_epoch: int) -> Trainer:
+def make_trainer(
+    task: Task,
+    cluster: Cluster,
+    steps_per_epoch: int,
+    schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
+) -> Trainer:
+    """Returns the trainer of a run.
+
+    Args:
+        task: The task, after `open`.
+        cluster: Where to train.
+        steps_per_epoch: Steps of an epoch.
+        schedule: The learning rate. Defaults to that of the recipe.
+    """
     recipe = task.recipe
     keras.utils.set_random_seed(recipe.seed)
     with cluster.scope():
@@ -173,7 +187,9 @@ def _make_trainer(task: Task, cluster: Cluster, steps_per_epoch: int) -> Trainer
         average = task.create_model(load_weights=False) if recipe.ema else None
         if recipe.sync_batch_norm:
             _synchronize(model, average)
-        optimizer = make_optimizer(recipe, steps_per_epoch, task.rate_scale(model))
+        optimizer = make_optimizer(
+            recipe, steps_per_epoch, task.rate_scale(model), schedule
+        )
         # For the callbacks, which read `model.optimizer`.
         model.compile(optimizer=optimizer)
     return Trainer(model, optimizer, task, cluster, average)

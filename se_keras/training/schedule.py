@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+LearningRate = keras.optimizers.schedules.LearningRateSchedule
+
 
 @keras.saving.register_keras_serializable(package="se_keras")
 class Warmup(keras.optimizers.schedules.LearningRateSchedule):
