@@ -315,6 +315,13 @@ def _fit(trainer, workdir, checkpoints, steps_per_epoch):
         # After the last step, where no step looks at it.
         if cluster.sum(len(received)):
             raise InterruptionError(_saved(f"After epoch {trainer.progress.epoch}"))
+    ended_early = recipe.early_stopping and trainer.progress.epoch < recipe.epochs
+    if ended_early and cluster.is_chief:
+        print(
+            f"{task.monitor} has not improved in {recipe.early_stopping} epochs: ended "
+            f"after epoch {trainer.progress.epoch} of {recipe.epochs}.",
+            flush=True,
+        )
     return saving.seconds, seconds
 
 

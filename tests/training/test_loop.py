@@ -89,6 +89,29 @@ def test_steps_are_those_of_keras(decay, smoothing, nesterov):
         np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
 
 
+def test_class_weights_are_those_of_keras():
+    """In training; the loss of an evaluation is not weighted, as in Keras."""
+    factors = np.linspace(0.2, 3, CLASSES).astype("float32")
+    ours, theirs = trainer(), network()
+    ours.task._class_weights = factors
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    theirs.compile(sgd(), loss)
+    by_class = dict(enumerate(factors.tolist()))
+    for images, labels in batches():
+        sums = ours.train_step((images, labels))
+        expected = theirs.train_on_batch(images, labels, class_weight=by_class)
+        assert float(sums["loss"]) / BATCH == pytest.approx(expected, 1e-5)
+    for actual, expected in zip(
+        ours.model.get_weights(), theirs.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
+    evaluated = ours.evaluate(batches(1).map(lambda x, y: (x, y, tf.ones(BATCH))))
+    images, labels = next(iter(batches(1)))
+    assert evaluated["loss"] == pytest.approx(
+        theirs.evaluate(images, labels, verbose=0), 1e-5
+    )
+
+
 def test_decay_is_on_kernels_alone():
     """Where the loss has no gradient, kernels shrink and nothing else moves."""
     model = network()

@@ -1,5 +1,6 @@
 import csv
 import time
+import types
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from se_keras.layers import SqueezeExcite
 from se_keras.training import make_recipe
 from se_keras.training.monitoring import (
     AugmentedImages,
+    EarlyStopping,
     GateHistograms,
     Speed,
     inputs_of_gates,
@@ -58,6 +60,48 @@ def test_speed(monkeypatch):
     logs = {}
     speed.on_epoch_end(2, logs)
     assert "images_per_second" not in logs
+
+
+def stopped_after(callback, values, first=0):
+    """Returns the number of epochs after which a callback of Keras ends a run."""
+    model = keras.Sequential()
+    model.stop_training = False
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch in range(first, len(values)):
+        if model.stop_training:
+            return epoch
+        value = values[epoch]
+        callback.on_epoch_end(epoch, {} if value is None else {"val_loss": value})
+    return len(values)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("epochs", [1, 2, 5])
+def test_early_stopping_is_that_of_keras(epochs, seed):
+    """And a run that continues after any epoch ends where Keras ends it."""
+    values = np.random.default_rng(seed).integers(0, 6, 20).astype(float).tolist()
+    keras_own = keras.callbacks.EarlyStopping("val_loss", patience=epochs, mode="min")
+    expected = stopped_after(keras_own, values)
+    recipe = make_recipe("sample")
+    for first in range(expected + 1):
+        task = types.SimpleNamespace(
+            monitor="val_loss", monitor_mode="min", recipe=recipe
+        )
+        progress = types.SimpleNamespace(monitored=values[:first])
+        trainer = types.SimpleNamespace(task=task, progress=progress)
+        assert stopped_after(EarlyStopping(trainer, epochs), values, first) == expected
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("epochs", "expected"), [(1, 4), (2, 4), (3, 6), (4, 6)])
+def test_early_stopping_counts_epochs_and_looks_at_evaluated_ones(epochs, expected):
+    recipe = make_recipe("sample", validation_frequency=2)
+    task = types.SimpleNamespace(monitor="val_loss", monitor_mode="min", recipe=recipe)
+    progress = types.SimpleNamespace(monitored=())
+    trainer = types.SimpleNamespace(task=task, progress=progress)
+    values = [None, 1.0, None, 2.0, None, 3.0, None, 4.0]
+    assert stopped_after(EarlyStopping(trainer, epochs), values) == expected
 
 
 def test_augmented_images_are_pixels_again(tmp_path):

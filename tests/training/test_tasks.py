@@ -53,6 +53,73 @@ def test_run_of_another_task(recipe, capsys):
     assert "Training small on squares: 48 training images." in output
 
 
+def test_best_epoch_of_those_that_are_evaluated(recipe, monkeypatch, capsys):
+    """And the same command with another `export` writes the other epoch."""
+    scores = iter([0.3, 0.7, 0.7, 0.1, 0.7, 0.1, 0.7])
+    monkeypatch.setattr(
+        boxes.Boxes,
+        "evaluate",
+        lambda self, sums, predictions: {**self.logs(sums), "iou": next(scores)},
+    )
+    recipe = recipe.replace(
+        ema=None, epochs=7, validation_frequency=2, export="best", keep_checkpoints=1
+    )
+    best = training.train(recipe)
+    rows = rows_of(recipe)
+    evaluated = [int(row["epoch"]) for row in rows if row["val_iou"]]
+    assert evaluated == [2, 4, 6, 7]
+    assert [row["val_loss"] == "" for row in rows] == [True, False] * 3 + [False]
+    assert (best["export"], best["epoch"], best["epochs"]) == ("best", 4, 7)
+    # Evaluated again, with the weights of that epoch.
+    assert best["loss"] == pytest.approx(float(rows[3]["val_loss"]), rel=1e-6)
+    lines = capsys.readouterr().out.splitlines()
+    assert "val_iou 0.700" in next(x for x in lines if x.startswith("Epoch 4/7: "))
+    assert not any("val_" in x for x in lines if x.startswith("Epoch 3/7: "))
+
+    last = training.train(recipe.replace(export="last"))
+    assert (last["export"], last["epoch"], last["epochs"]) == ("last", 7, 7)
+    assert last["loss"] == pytest.approx(float(rows[6]["val_loss"]), rel=1e-6)
+    again = training.train(recipe)
+    assert again["loss"] == best["loss"]
+
+
+def test_run_that_stops_early_has_ended(recipe, monkeypatch, capsys):
+    scores = iter([0.5, 0.3, 0.4, 0.5, 0.5])
+    monkeypatch.setattr(
+        boxes.Boxes,
+        "evaluate",
+        lambda self, sums, predictions: {**self.logs(sums), "iou": next(scores)},
+    )
+    recipe = recipe.replace(epochs=9, early_stopping=2)
+    for _ in range(2):
+        report = training.train(recipe)
+        assert (report["epochs"], report["epoch"]) == (3, 3)
+        assert len(rows_of(recipe)) == 3
+    assert "has not improved in 2 epochs" in capsys.readouterr().out
+
+
+def test_learning_rate_range_test(recipe, capsys):
+    found = training.find_learning_rate(recipe, lowest=1e-4, highest=1e3, steps=40)
+    with open(found["csv"], newline="") as file:
+        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    assert len(rows) == found["steps"] <= 40
+    rates = 1e-4 * 1e7 ** (np.arange(len(rows)) / 39)
+    np.testing.assert_allclose([row["learning_rate"] for row in rows], rates, rtol=1e-6)
+    # The first steps change nothing: the loss is that of the network as it starts.
+    task = boxes.Boxes(recipe)
+    keras.utils.set_random_seed(recipe.seed)
+    trainer = training.Trainer(task.create_model(), keras.optimizers.SGD(0.0), task)
+    first = trainer.train_step(next(iter(task.training_batches(0))))
+    assert rows[0]["loss"] == pytest.approx(float(first["loss"]) / boxes.BATCH, 1e-5)
+    assert rates[0] < found["learning_rate"] <= found["lowest_loss_rate"] < rates[-1]
+    assert str(found["learning_rate"]) in capsys.readouterr().out
+    with open(found["png"], "rb") as file:
+        assert file.read(8) == b"\x89PNG\r\n\x1a\n"
+    # A run may use the directory afterwards.
+    with pytest.raises(UsageError, match="lowest < highest"):
+        training.find_learning_rate(recipe, lowest=1.0, highest=0.1)
+
+
 class StoppedTrainer(training.Trainer):
     """Receives SIGTERM in step 3 of the second epoch."""
 
