@@ -188,19 +188,18 @@ class Recipe:
             "class_weights",
             weights,
         )
-        # Each alone makes the classes equal.
-        require(
-            weights != BALANCED or self.sampling != BALANCED,
-            "sampling='uniform' with",
-            "class_weights",
-            weights,
-        )
-        require(
-            self.sampling != BALANCED or not self.runtime.data_service,
-            "sampling='uniform' with",
-            "data_service",
-            self.runtime.data_service,
-        )
+        # Each alone makes the classes equal; the images that a worker of a service gets
+        # are not known.
+        for name, value in (
+            ("class_weights", weights == BALANCED and weights),
+            ("data_service", self.runtime.data_service),
+        ):
+            require(
+                self.sampling != BALANCED or not value,
+                f"sampling='uniform', not {BALANCED!r}, with",
+                name,
+                value,
+            )
 
     @with_keywords(Settings)
     def replace(self, **settings: Unpack[Settings]) -> "Recipe":

@@ -22,23 +22,23 @@ from se_keras.training import run
 from se_keras.training.strategy import make_strategy
 from tests.training.networks import SMALL, small_network
 
-STOPS = [(0, 3), (2, 0), (3, 1)]  # finished epochs, and steps after them
+STOPS = ((0, 3), (2, 0), (3, 1))  # finished epochs, and steps after them
 
 
 class StoppedTrainer(training.Trainer):
     """Receives SIGTERM in the next of some steps."""
 
-    stops: list[tuple[int, int]] = []
+    stops: tuple[tuple[int, int], ...] = ()
 
     def _train_step(self, batch):
         if self.stops and (self.progress.epoch, self.progress.step) == self.stops[0]:
-            self.stops.pop(0)
+            type(self).stops = self.stops[1:]
             os.kill(os.getpid(), signal.SIGTERM)
         return super()._train_step(batch)
 
 
 def outcome(recipe, strategy, stops):
-    StoppedTrainer.stops = list(stops)
+    StoppedTrainer.stops = stops
     times = 0
     while True:
         try:
@@ -89,7 +89,7 @@ def main(data_dir, workdir):
     outcomes = {}
     for devices, name in (("one", "none"), ("two", "mirrored")):
         strategy = make_strategy(name)
-        for kind, stops in (("whole", []), ("stopped", STOPS)):
+        for kind, stops in (("whole", ()), ("stopped", STOPS)):
             own = recipe.replace(workdir=f"{workdir}/{devices}-{kind}")
             outcomes[f"{devices} {kind}"] = outcome(own, strategy, stops)
     (pathlib.Path(workdir) / "outcomes.json").write_text(json.dumps(outcomes))
