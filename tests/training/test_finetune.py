@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import json
 
 import huggingface_hub
 import keras
@@ -136,7 +137,7 @@ def shapes_dir(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("small")
-def test_fine_tuning_from_own_weights(digits_run, shapes_dir, tmp_path):
+def test_fine_tuning_from_own_weights(digits_run, shapes_dir, tmp_path, capsys):
     """Its images, the classes of the data set, and features that are of use at once."""
     weights = tmp_path / "model.keras"
     source = keras.models.load_model(digits_run.workdir / "model.keras")
@@ -167,10 +168,38 @@ def test_fine_tuning_from_own_weights(digits_run, shapes_dir, tmp_path):
     assert tuned.preprocessing == source.preprocessing
     assert tuned.output_shape == (None, 3)
     assert report["exports"]["tflite"]["top1_agreement"] == 1
+    loaded = json.loads((tmp_path / "run" / "weights.json").read_text())
+    assert loaded["info"]["source"] == str(weights)
+    assert loaded["skipped"][0]["names"] == ["predictions/kernel", "predictions/bias"]
+    assert "Weights: " in capsys.readouterr().out
     with (tmp_path / "run" / "metrics.csv").open(newline="") as file:
         first, *_ = csv.DictReader(file)
     # Of three classes, of which the weights have seen none, with the classifier alone.
     assert float(first["val_accuracy"]) > 0.55
+
+
+@pytest.mark.usefixtures("small")
+def test_loaded_weights_are_reported_once(digits_run, shapes_dir, caplog):
+    recipe = training.make_recipe(
+        "finetune",
+        weights=str(digits_run.workdir / "model.keras"),
+        dataset="thirds",
+        data_dir=str(shapes_dir),
+        model=SMALL,
+        image_size=12,
+        exports=(),
+    )
+    task = training.Classification(recipe)
+    task.open()
+    model = task.create_model()
+    report = task.load_report
+    assert len(report.loaded) == len(model.weights) - 2
+    (skipped,) = report.skipped
+    assert skipped.names == ("predictions/kernel", "predictions/bias")
+    assert "10 classes in the file, 3 in the model" in str(report)
+    assert not caplog.records
+    task.create_model(load_weights=False)
+    assert task.load_report is report
 
 
 @pytest.mark.parametrize(

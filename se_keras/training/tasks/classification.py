@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -216,7 +217,8 @@ class Classification(Task):
                 classifier_activation=None,
             )
             if load_weights and recipe.weights and not named:
-                self.load_report = weights.load(model, recipe.weights)
+                with _without_log("se_keras.weights"):
+                    self.load_report = weights.load(model, recipe.weights)
         return model
 
     def inference_model(self, trained: keras.Model) -> keras.Model:
@@ -382,3 +384,15 @@ def _check_names(class_names):
                 "Expected names of classes of one line each, in UTF-8. "
                 f"Received: {as_text(name, repr)}"
             )
+
+
+@contextlib.contextmanager
+def _without_log(name):
+    """A context without the warnings of a logger: the run prints them itself."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
