@@ -116,16 +116,14 @@ class ProgressBar(keras.callbacks.Callback):
     def _ranked(self, logs):
         """Returns pairs of a rank and the name of a metric, in the order of a line."""
         metric = self._monitor.removeprefix("val_")
-        first = [name for name in ("loss", metric) if name in logs]
-        names = [*dict.fromkeys([*first, *logs])]
-        training = [name for name in names if not name.startswith("val_")]
-        validation = [f"val_{name}" for name in training if f"val_{name}" in logs]
         ranks = {self._monitor: 0, "loss": 1, metric: 3, "val_loss": 4}
-        return [
-            (ranks.get(name, 5), name)
-            for name in [*training, *validation]
-            if name not in (SPEED, RATE)
-        ]
+
+        def place(name):
+            base = name.removeprefix("val_")
+            return name != base, base != "loss", base != metric
+
+        names = sorted((n for n in logs if n not in (SPEED, RATE)), key=place)
+        return [(ranks.get(name, 5), name) for name in names]
 
     @property
     def _place(self):

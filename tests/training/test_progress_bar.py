@@ -99,7 +99,7 @@ def test_terminal(columns, epochs, steps, terminal):
     lines = [line for line in re.split(r"[\r\n]+", text) if line]
     assert max(map(len, lines)) < columns
     assert text.count("\n") == min(epochs, 3)
-    shown = [text.rstrip() for text in text.splitlines()]
+    shown = [line.rstrip() for line in text.split("\n")[:-1]]
     # Each line starts over the one before it, and is not shorter.
     for line in shown:
         widths = [len(part) for part in line.split("\r")[1:]]
@@ -109,10 +109,10 @@ def test_terminal(columns, epochs, steps, terminal):
         assert "evaluation 1/2 [" in text
         assert re.search(r"349 images/s, (\d+ s|\d+ min|\d+ h \d+ min) left", text)
         assert f"Epoch 1/{epochs} 1/{steps} " in text
-    assert "val_accuracy 0.875" in shown[0]
+    assert "val_accuracy 0.875" in shown[0].split("\r")[-1]
     if columns == 120:
         for part in ("loss 0.543", "accuracy 0.812", "val_loss 1.0e-05"):
-            assert part in shown[0]
+            assert part in shown[0].split("\r")[-1]
 
 
 def test_an_error_starts_a_line(terminal):
