@@ -77,7 +77,7 @@ def main(data_dir, workdir):
         batch_size=50,
         image_size=8,
         learning_rate=0.5,
-        schedule="step",  # at a rate that is too high, so that accuracies go up and down
+        schedule="step",  # a rate that is too high: accuracies go up and down
         warmup_epochs=0,
         exports=(),
         limit=300,
