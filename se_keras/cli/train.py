@@ -1,9 +1,11 @@
 """`se-keras train`: trains, evaluates and exports a network.
 
-The flags are the fields of `Recipe`. `examples/train_imagenet.py` has the same.
+The flags are the fields of `Recipe`, as in `examples/train_imagenet.py`, and
+`--find_learning_rate`.
 """
 
 import argparse
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from se_keras.cli.command import Command, CommandParser
@@ -21,13 +23,16 @@ DESCRIPTION = (
 )
 
 
-def run(recipe, config, **settings):
+def run(recipe, config, find_learning_rate=None, **settings):
     """Trains a network with a recipe, a file and flags."""
     from se_keras import training
 
     # Before TensorFlow is imported, which `training.train` needs.
     made = make_recipe(recipe, config, **settings)
-    training.train(made)
+    if find_learning_rate == "true":
+        training.find_learning_rate(made)
+    else:
+        training.train(made)
 
 
 def parse_recipe(
@@ -45,7 +50,7 @@ def parse_recipe(
         UsageError: If a value is not valid.
     """
     parser = CommandParser(
-        COMMAND,
+        dataclasses.replace(COMMAND, arguments=recipe_arguments),
         description=description or DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -75,6 +80,18 @@ def make_recipe(recipe: str | None, config: str | None, **settings: Any) -> "Rec
 
 def arguments():
     """Returns the arguments of the subcommand, see `Command`."""
+    return {
+        **recipe_arguments(),
+        "--find_learning_rate": {
+            "help": "instead of training, try rising learning rates and write "
+            "lr_range.csv and lr_range.png to the work directory",
+            "boolean": True,
+        },
+    }
+
+
+def recipe_arguments():
+    """Returns the arguments that describe a recipe."""
     from se_keras.training.recipe import Recipe
     from se_keras.training.recipes import RECIPES
     from se_keras.training.settings import fields_of
