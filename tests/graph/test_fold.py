@@ -194,6 +194,67 @@ def test_shortcut_without_parameters_becomes_a_convolution(pool, padding, become
     assert_same_outputs(folded, model)
 
 
+def prelus():
+    return layers.PReLU(), layers.PReLU(shared_axes=[1])
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("prelu", prelus(), ids=["each channel", "shared"])
+@pytest.mark.parametrize("rank", [3, 4])
+def test_activations_with_weights_become_layers(data_format, prelu, rank):
+    shape = (4, 9, 8)[: rank - 1] if data_format == "channels_first" else (9, 8, 4)
+    model = gated(
+        shape=shape[-rank + 1 :],
+        activation=prelu,
+        gate_activation=prelu,
+        data_format=data_format,
+    )
+    for layer in (model.layers[-1].activation, model.layers[-1].gate_activation):
+        layer.alpha.assign(np.linspace(0.1, 0.7, layer.alpha.shape[0]))
+    folded = fold(model)
+    assert kinds(folded).count("PReLU") == 2
+    assert_same_outputs(folded, model)
+
+
+@pytest.mark.parametrize(
+    ("activation", "folds"),
+    [
+        ("softmax", False),
+        (layers.Softmax(), False),
+        (layers.LeakyReLU(), True),
+        (keras.activations.tanh, True),
+    ],
+)
+def test_activations_over_the_channels(activation, folds):
+    """Behind a convolution with channels first their axis is another."""
+    model = gated(
+        shape=(4, 9, 8), data_format="channels_first", gate_activation=activation
+    )
+    folded = fold(model)
+    assert ("SqueezeExcite" not in kinds(folded)) == folds
+    assert_same_outputs(folded, model)
+
+
+def test_gates_with_a_mask_stay():
+    tokens = keras.Input((None,), dtype="int32")
+    x = layers.Embedding(9, 4, mask_zero=True)(tokens)
+    x = SqueezeExcite(ratio=2)(layers.Dense(16)(x))
+    model = keras.Model(tokens, layers.LSTM(3)(x))
+    words = np.array([[1, 2, 0], [3, 0, 0]])
+    folded = fold(randomize(model))
+    for found, expected in zip(
+        outputs(folded, words), outputs(model, words), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    part = keras.Sequential([keras.Input((None, 4)), SqueezeExcite(ratio=2)])
+    outer = keras.Model(
+        tokens, layers.LSTM(3)(part(layers.Embedding(9, 4, mask_zero=True)(tokens)))
+    )
+    np.testing.assert_array_equal(
+        outputs(fold(outer), words)[0], outputs(outer, words)[0]
+    )
+
+
 def test_shortcut_that_something_else_takes_stays():
     image = keras.Input((8, 8, 4))
     pooled = layers.MaxPooling2D(1, 2)(image)
@@ -335,7 +396,7 @@ def test_layers_with_other_weights_than_a_kernel(change, last):
     np.testing.assert_allclose(fold(model).predict(x, verbose=0), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+@pytest.mark.parametrize("mode", ["int8", "float8"])
 def test_quantized_gates_stay(mode):
     model = keras.Sequential([keras.Input((8, 8, 4)), SqueezeExcite(ratio=2)])
     model.quantize(mode)
