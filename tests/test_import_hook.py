@@ -5,6 +5,7 @@ import importlib
 import importlib.resources
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import types
@@ -143,6 +144,25 @@ with _filtered():
     assert done.returncode < 0
     assert "Fatal Python error: " in done.stderr
     assert "line 5 in <module>" in done.stderr
+
+
+@pytest.mark.parametrize(("continues", "code"), [(True, 75), (False, -signal.SIGTERM)])
+def test_a_signal_while_tensorflow_is_imported(continues, code):
+    """Its line is not filtered: the process ends in the handler."""
+    script = f"""
+import os, signal, time
+from se_keras.cli.exit import ending_on_signals
+from se_keras.cli.quiet import _filtered
+with ending_on_signals({continues}), _filtered(), _filtered():
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(10)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True
+    )
+    assert done.returncode == code
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("stopped: Received SIGTERM" if continues else "terminated")
 
 
 def test_python_writes_in_the_same_order():

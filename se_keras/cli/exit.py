@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 
 from se_keras import signals
+from se_keras.cli.quiet import stderr_fileno
 from se_keras.errors import (
     InterruptionError,
     RunError,
@@ -227,4 +228,4 @@ def _write_line(text):
             _start_line()
             sys.stdout.flush()
     with contextlib.suppress(OSError, AttributeError, ValueError):
-        os.write(sys.stderr.fileno(), f"{text}\n".encode(errors="backslashreplace"))
+        os.write(stderr_fileno(), f"{text}\n".encode(errors="backslashreplace"))

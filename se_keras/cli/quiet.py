@@ -19,6 +19,17 @@ LOG_LINE = re.compile(
     r"|To enable the following instructions: "
 )
 
+# Descriptors of the standard error that are replaced now, the first one first.
+_STDERR: list[int] = []
+
+
+def stderr_fileno() -> int:
+    """Returns the descriptor of the standard error, also while it is filtered.
+
+    A handler that ends the process has to write there: what is filtered is lost then.
+    """
+    return _STDERR[0] if _STDERR else sys.stderr.fileno()
+
 
 def without_log_lines() -> None:
     """Lets imports of TensorFlow and Keras that come later print no log lines.
@@ -43,6 +54,7 @@ def _filtered() -> Iterator[None]:
     if crashes:
         faulthandler.enable(stderr)
     failed = True
+    _STDERR.append(stderr)
     with tempfile.TemporaryFile() as file:
         os.dup2(file.fileno(), 2)
         try:
@@ -52,6 +64,7 @@ def _filtered() -> Iterator[None]:
             if sys.stderr:
                 sys.stderr.flush()
             os.dup2(stderr, 2)
+            _STDERR.remove(stderr)
             if crashes:
                 faulthandler.disable()
             file.seek(0)
