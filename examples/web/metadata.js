@@ -5,6 +5,10 @@ import { UsageError } from "./errors.js";
 
 const FILE_NAME = "se_keras.json";
 
+// As in se_keras/export/attachment.py: a zip archive of a kilobyte can state that it has
+// a gigabyte.
+const MOST_BYTES = 2 ** 24;
+
 const IDENTIFIER = "TFL3";
 
 const END_OF_ARCHIVE = 0x06054b50;
@@ -77,10 +81,25 @@ async function content(bytes, { method, size, header }) {
   const packed = bytes.subarray(start, start + size);
   if (method === STORED) return packed;
   if (method !== DEFLATED) throw new Error(`Zip method ${method} is not known.`);
+  return inflate(packed);
+}
+
+async function inflate(packed) {
   const inflated = new Blob([packed])
     .stream()
     .pipeThrough(new DecompressionStream("deflate-raw"));
-  return new Uint8Array(await new Response(inflated).arrayBuffer());
+  const parts = [];
+  let size = 0;
+  for await (const part of inflated) {
+    size += part.length;
+    if (size > MOST_BYTES) {
+      throw new UsageError(
+        `Expected at most ${MOST_BYTES} bytes of metadata. Received: more`,
+      );
+    }
+    parts.push(part);
+  }
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
 function viewOf(bytes) {

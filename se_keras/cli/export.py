@@ -162,7 +162,7 @@ def arguments():
         "--images": {
             "metavar": "DATASET",
             "help": "images to verify on, like --calibration; by default those for "
-            "calibration, otherwise noise",
+            "calibration, otherwise pictures",
         },
         "--data_dir": {"help": "directory of the TFDS data sets"},
         "--count": {

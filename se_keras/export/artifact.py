@@ -1,6 +1,5 @@
 """The functions that export a model: each file is complete and verified, or absent."""
 
-import dataclasses
 import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,37 +8,10 @@ import keras
 import numpy as np
 
 from se_keras.backend import keras_defaults, require_tensorflow
-from se_keras.errors import UsageError, as_usage_errors
-from se_keras.export import verification
-from se_keras.export.formats import FORMATS, Format
-from se_keras.export.images import calibration_images, some_images
-from se_keras.export.network import Exported, exported
-from se_keras.export.quantization import QUANTIZATIONS
-from se_keras.files import expect_nothing, replacing, size_of
+from se_keras.export.formats import FORMATS
+from se_keras.export.images import calibration_images
+from se_keras.export.writing import Shared, write
 from se_keras.models.preprocessing import Preprocessing
-
-
-@dataclasses.dataclass(frozen=True)
-class Shared:
-    """The arguments that all exports share; see `saved_model`."""
-
-    include_preprocessing: bool = False
-    class_names: Sequence[str] | None = None
-    preprocessing: Preprocessing | None = None
-    input_size: int | tuple[int, int] | None = None
-    images: np.ndarray | Iterable | None = None
-    overwrite: bool = False
-
-    def source(self, model: keras.Model, form: Format) -> Exported:
-        """Returns what is exported of a model in a format."""
-        return exported(
-            model,
-            include_preprocessing=self.include_preprocessing,
-            class_names=self.class_names,
-            preprocessing=self.preprocessing,
-            input_size=self.input_size,
-            needs_size=not form.any_size,
-        )
 
 
 def saved_model(
@@ -60,13 +32,15 @@ def saved_model(
     and it is opened again and compared with the Keras model before it is moved to
     `path`. It runs with TensorFlow alone, without Keras and `se_keras`. Signatures:
 
-    - `serve`, also `serving_default`: images `(n, height, width, channels)`, float32.
-      Returns scores `(n, classes)`.
+    - `serve`, also `serving_default`: `pixels` with `include_preprocessing=True`,
+      otherwise `images`, `(n, height, width, channels)`, float32. Returns `scores`,
+      `(n, classes)`.
     - `classify`, if the preprocessing is known and the outputs are scores:
       `encoded_images`, a string tensor `(n,)` of JPEG, PNG, WebP, GIF, BMP or JPEG XL
       files. They are decoded, turned as their EXIF data state, resized, cropped and
-      normalized. Returns `classes` and `scores`, both `(n, classes)`, best first;
-      without class names `classes` are their numbers.
+      normalized. Returns `classes` and `scores`, both `(n, classes)`, best first, and
+      `valid`, `(n,)`. Without class names `classes` are their numbers. A file that is
+      not an image is not `valid`: its scores are 0 and its classes are empty.
 
     Args:
         model: A functional or Sequential Keras model of one batch of images, channels
@@ -86,7 +60,10 @@ def saved_model(
         input_size: Height and width of the images in pixels, or one number for both.
             Defaults to the model's.
         images: Inputs of the exported model to verify it on, an array `(n, height,
-            width, channels)` or batches of such. Defaults to 4 images of noise.
+            width, channels)` or batches of such. Defaults to 8 parts of photographs of
+            scikit-learn if it is installed, otherwise to random pictures with the
+            spectrum of photographs, and to noise where a model's images are neither
+            gray nor RGB.
         overwrite: Whether to replace what is at `path`.
 
     Returns:
@@ -100,6 +77,7 @@ def saved_model(
             expected form, or the backend of Keras is not TensorFlow.
         VerificationError: If the exported model differs from the Keras model. Nothing
             is at `path` then.
+        StorageError: If the disk is full or broken. Nothing is at `path` then.
 
     Example:
 
@@ -136,7 +114,8 @@ def tflite(
     It contains TFLite's metadata, with which MediaPipe's `ImageClassifier` opens it and
     returns class names. MediaPipe takes color images only, and one mean and standard
     deviation for all channels; with `include_preprocessing=True` it does not have to
-    normalize at all.
+    normalize at all. The signature has the input `pixels` with that, otherwise
+    `images`, and the output `scores`.
 
     Args:
         model: As in `saved_model`. The height and width of its input have to be known.
@@ -160,8 +139,8 @@ def tflite(
         class_names: Names in the order of the outputs. Defaults to the model's.
         preprocessing: What the model expects. Defaults to the model's.
         input_size: Height and width of the images in pixels. Defaults to the model's.
-        images: Inputs to verify it on, as in `saved_model`. Defaults to `calibration`,
-            or else to noise.
+        images: Inputs to verify it on, as in `saved_model`. Defaults to `calibration`
+            if that is given.
         overwrite: Whether to replace what is at `path`.
 
     Returns:
@@ -214,10 +193,11 @@ def onnx(
 ) -> dict[str, Any]:
     """Exports an ONNX file, which takes images with channels last.
 
-    It is verified in ONNX Runtime. The class names and the preprocessing are stored in
-    the file as `metadata_props["se_keras.json"]`. Needs the extra `export`:
-    `pip install 'se-keras[export]'`. Under the JAX and PyTorch backends of Keras, a
-    child process with TensorFlow writes the file.
+    The input is `pixels` with `include_preprocessing=True`, otherwise `images`, and the
+    output `scores`. It is verified in ONNX Runtime. The class names and the
+    preprocessing are stored in the file as `metadata_props["se_keras.json"]`. Needs the
+    extra `export`: `pip install 'se-keras[export]'`. Under the JAX and PyTorch backends
+    of Keras, a child process with TensorFlow writes the file.
 
     Args:
         model: As in `saved_model`.
@@ -228,7 +208,7 @@ def onnx(
         class_names: Names in the order of the outputs. Defaults to the model's.
         preprocessing: What the model expects. Defaults to the model's.
         input_size: Height and width of the images in pixels. Defaults to the model's.
-        images: Inputs to verify it on, as in `saved_model`. Defaults to noise.
+        images: Inputs to verify it on, as in `saved_model`.
         overwrite: Whether to replace what is at `path`.
 
     Returns:
@@ -267,11 +247,11 @@ def openvino(
 ) -> dict[str, Any]:
     """Exports a directory with OpenVINO's `model.xml` and `model.bin`.
 
-    It is verified in float32. (OpenVINO itself chooses bfloat16 on processors that have
-    it.) The class names and the preprocessing are stored in the directory as
-    `assets.extra/se_keras.json`. Needs the extra `export`:
-    `pip install 'se-keras[export]'`. Under the JAX and PyTorch backends of Keras, a
-    child process with TensorFlow writes the files.
+    Input and output have the names of those of `onnx`. It is verified in float32.
+    (OpenVINO itself chooses bfloat16 on processors that have it.) The class names and
+    the preprocessing are stored in the directory as `assets.extra/se_keras.json`. Needs
+    the extra `export`: `pip install 'se-keras[export]'`. Under the JAX and PyTorch
+    backends of Keras, a child process with TensorFlow writes the files.
 
     Args:
         model: As in `saved_model`.
@@ -282,7 +262,7 @@ def openvino(
         class_names: Names in the order of the outputs. Defaults to the model's.
         preprocessing: What the model expects. Defaults to the model's.
         input_size: Height and width of the images in pixels. Defaults to the model's.
-        images: Inputs to verify it on, as in `saved_model`. Defaults to noise.
+        images: Inputs to verify it on, as in `saved_model`.
         overwrite: Whether to replace what is at `path`.
 
     Returns:
@@ -351,76 +331,6 @@ def quantization_errors(
     )
     source = shared.source(model, FORMATS["tflite"])
     images = calibration_images(source, calibration)
-    convert = quantize.converter(source.network)
+    convert = quantize.converter(source.network, source.metadata.input_name)
     calibrated = quantize.calibrate(convert, images, source.metadata.normalizes)
     return quantize.errors(calibrated, images)
-
-
-@keras_defaults()
-def write(
-    form: Format,
-    model: keras.Model,
-    path: str | pathlib.Path,
-    shared: Shared,
-    **options: Any,
-) -> dict[str, Any]:
-    """Writes a model in a format, verifies it, and moves it to its path.
-
-    Args:
-        form: The format.
-        model: As in `saved_model`.
-        path: As in `saved_model`.
-        shared: The arguments that all exports share.
-        **options: Those of the format; the others have their defaults.
-
-    Returns:
-        The report, as `saved_model`.
-
-    Raises:
-        UsageError: As `saved_model`.
-        VerificationError: As `saved_model`.
-    """
-    options = {**form.options, **options}
-    form.checker(**options)
-    path = pathlib.Path(path)
-    _check_path(form, path, shared.overwrite)
-    form.require()
-    source = shared.source(model, form)
-    images = shared.images
-    if options.get("calibration") is not None:
-        options["calibration"] = calibration_images(source, options["calibration"])
-        images = options["calibration"] if images is None else images
-    images = some_images(source, images)
-    quantization = options.get("quantization")
-
-    # A directory that cannot be made, or a full disk.
-    with as_usage_errors(OSError), replacing(path, shared.overwrite) as temporary:
-        form.write(source.network, temporary, source.metadata, **options)
-        form.attachment.write(source.metadata, temporary)
-        with verification.refusals():
-            run = form.open(temporary)
-        report = verification.compare(
-            source.reference,
-            run,
-            images,
-            quantization=QUANTIZATIONS[quantization] if quantization else None,
-        )
-        facts = form.describer(temporary)
-        report = {"bytes": size_of(temporary), **report, **facts}
-    return {"path": str(path), **report}
-
-
-def _check_path(form, path, overwrite):
-    """Raises a `UsageError` if an export cannot be written at a path."""
-    if form.suffix and path.suffix != form.suffix:
-        raise UsageError(
-            f"Expected a path with the suffix {form.suffix}. Received: {str(path)!r}"
-        )
-    if not overwrite:
-        expect_nothing(path)
-    if path.exists() and path.is_dir() == bool(form.suffix):
-        kinds = ("a directory", "a file")
-        raise UsageError(
-            f"Expected {kinds[bool(form.suffix)]} to replace. Received: {str(path)!r}, "
-            f"which is {kinds[path.is_file()]}"
-        )

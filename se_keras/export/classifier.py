@@ -22,7 +22,8 @@ class Classifier:
 
     Attributes:
         predict: Callable of pixels in 0..255, `(n, height, width, channels)`, that
-            returns scores `(n, classes)`.
+            returns scores `(n, classes)`. It raises a `UsageError` if they are not
+            finite numbers, which those of a damaged file may be.
         preprocessing: The size, crop and interpolation of the images for `predict`,
             which normalizes them itself.
         class_names: Names in the order of the scores, or `None`.
@@ -55,8 +56,8 @@ def load_classifier(path: str | pathlib.Path) -> Classifier:
         A `Classifier`.
 
     Raises:
-        UsageError: If there is no such file, it is not of these formats, or it does
-            not state which images it expects.
+        UsageError: If there is no such file, it is not of these formats, it does not
+            state which images it expects, or it is not as it was exported.
 
     Example:
 
@@ -88,7 +89,7 @@ def load_classifier(path: str | pathlib.Path) -> Classifier:
             f"Expected a complete model file. Received: {str(path)!r}, which cannot be "
             f"read: {keras_reason(error)}"
         ) from error
-    return _classifier(*opened)
+    return _classifier(path, *opened)
 
 
 def as_classifier(model: "str | pathlib.Path | keras.Model | Classifier") -> Classifier:
@@ -104,18 +105,38 @@ def as_classifier(model: "str | pathlib.Path | keras.Model | Classifier") -> Cla
     if isinstance(model, Classifier):
         return model
     if isinstance(model, keras.Model):
-        return _classifier(*_open_model(model, model.name))
+        return _classifier(model.name, *_open_model(model, model.name))
     return load_classifier(model)
 
 
-def _classifier(run, metadata, logits=None):
-    preprocessing = metadata.preprocessing
+def _classifier(name, run, metadata, logits=None):
+    """Returns the classifier of a callable, which is in the model or file `name`."""
+    preprocessing, class_names = metadata.preprocessing, metadata.class_names
 
-    def normalize_and_run(pixels):
-        return run(preprocessing.normalize(np.asarray(pixels, "float32")))
+    @keras_defaults()
+    def predict(pixels):
+        images = np.asarray(pixels, "float32")
+        if not metadata.normalizes:
+            images = preprocessing.normalize(images)
+        return _finite(np.asarray(run(images)), class_names, name)
 
-    predict = run if metadata.normalizes else normalize_and_run
-    return Classifier(predict, preprocessing, metadata.class_names, logits)
+    return Classifier(predict, preprocessing, class_names, logits)
+
+
+def _finite(scores, class_names, name):
+    """Returns scores if they are numbers, one for each class."""
+    if class_names is not None and scores.shape[-1] != len(class_names):
+        raise UsageError(
+            f"Expected a model of {len(class_names)} classes, as it has names. "
+            f"Received: {str(name)!r}, which has {scores.shape[-1]} scores"
+        )
+    if not np.isfinite(scores).all():
+        raise UsageError(
+            "Expected a model with finite scores. "
+            f"Received: NaN or infinity from {str(name)!r}, which is damaged or was "
+            "exported with weights that are not finite"
+        )
+    return scores
 
 
 def _open_export(form, path):

@@ -6,14 +6,14 @@ import keras
 import numpy as np
 
 from se_keras.errors import UsageError
+from se_keras.export import pictures
 from se_keras.export.network import Exported
 
-SYNTHETIC_IMAGES = 4
-# The layers of Keras that normalize pixels.
-_NORMALIZING = (keras.layers.Rescaling, keras.layers.Normalization)
 # By how much of the range between black and white normalized images may be outside of
 # it: bicubic kernels overshoot.
 _OVERSHOOT = 0.25
+# By how much pixels may be outside of 0..255: resizing white rounds to 255.00006.
+_ROUNDING = 0.5
 
 
 def some_images(source: Exported, images: np.ndarray | Iterable | None) -> np.ndarray:
@@ -22,15 +22,15 @@ def some_images(source: Exported, images: np.ndarray | Iterable | None) -> np.nd
     Args:
         source: What is exported.
         images: An array `(n, height, width, channels)` or batches of such; `None` for
-            images of noise.
+            pictures.
 
     Raises:
         UsageError: If there are none, or they have another shape.
     """
     if images is None:
-        shape = [size or 224 for size in source.network.inputs[0].shape[1:]]
-        noise = np.random.default_rng(0).uniform(size=(SYNTHETIC_IMAGES, *shape))
-        images = noise * 255 if takes_pixels(source) else noise * 2 - 1
+        height, width, channels = source.network.inputs[0].shape[1:]
+        pixels = pictures.pixels(height or 224, width or 224, channels)
+        images = _as_taken(source, pixels)
     return _checked(source.network, _in_one_array(images, "images"), "images")
 
 
@@ -64,13 +64,22 @@ def calibration_images(source: Exported, images: np.ndarray | Iterable) -> np.nd
     return array
 
 
+def _as_taken(source, pixels):
+    """Returns pixels as the network takes them; in -1..1 if that is not known."""
+    preprocessing = source.metadata.preprocessing
+    if takes_pixels(source):
+        return pixels
+    if preprocessing is None or preprocessing.channels != pixels.shape[-1]:
+        return pixels / 127.5 - 1
+    return preprocessing.normalize(pixels)
+
+
 def takes_pixels(source: Exported) -> bool:
     """Returns whether a network begins with a normalization of its own."""
-    if source.metadata.normalizes:
-        return True
     (tensor,) = source.network.inputs
-    return any(
-        isinstance(layer, _NORMALIZING) and layer.input is tensor
+    return source.metadata.normalizes or any(
+        isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization)
+        and layer.input is tensor
         for layer in source.network.layers
     )
 
@@ -78,7 +87,7 @@ def takes_pixels(source: Exported) -> bool:
 def _range(source):
     """Returns what the network takes, in words, and the least and greatest value."""
     if source.metadata.normalizes:
-        return "pixels", 0.0, 255.0
+        return "pixels", 0.0 - _ROUNDING, 255.0 + _ROUNDING
     preprocessing = source.metadata.preprocessing
     channels = source.network.inputs[0].shape[-1]
     if preprocessing is None or preprocessing.channels != channels:

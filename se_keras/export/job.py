@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from se_keras.errors import UsageError, as_usage_errors
-from se_keras.export import artifact
+from se_keras.export import artifact, writing
 from se_keras.export.formats import FORMATS, formats_with
 from se_keras.export.quantization import QUANTIZATIONS
 from se_keras.files import expect_nothing, locked, replacing, write_json
@@ -121,7 +121,7 @@ def export_files(
     # Batches may be yielded only once, and each file needs them.
     calibration, images = _kept(calibration), _kept(images)
     options["calibration"] = calibration
-    shared = artifact.Shared(
+    shared = writing.Shared(
         include_preprocessing,
         class_names,
         preprocessing,
@@ -133,7 +133,7 @@ def export_files(
     for name, path in paths.items():
         print(f"Exporting and verifying {path} ...", flush=True)
         own = _own(forms[name], options)
-        report = artifact.write(forms[name], model, path, shared, **own)
+        report = writing.write(forms[name], model, path, shared, **own)
         reports[path.name] = report
         _add_to_report(directory / REPORT, {path.name: report})
         if debug and "quantization" in own:

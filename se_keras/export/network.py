@@ -192,10 +192,12 @@ def as_float32(model: keras.Model) -> keras.Model:
 
 
 def _dtypes(config):
-    """Yields the names of all dtype policies in a serialized object."""
+    """Yields the dtypes of the inputs and layers in a serialized object."""
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             yield config["config"]["name"]
+        if config.get("class_name") == "InputLayer":
+            yield config["config"]["dtype"]
         config = config.values()
     if isinstance(config, Iterable) and not isinstance(config, str):
         for value in config:
@@ -203,10 +205,12 @@ def _dtypes(config):
 
 
 def _with_float32(config):
-    """Replaces every dtype policy in a serialized object."""
+    """Replaces the dtypes of the inputs and layers in a serialized object."""
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             return {**config, "config": {"name": "float32"}}
+        if config.get("class_name") == "InputLayer":
+            return {**config, "config": {**config["config"], "dtype": "float32"}}
         return {key: _with_float32(value) for key, value in config.items()}
     if isinstance(config, list | tuple):
         return type(config)(_with_float32(value) for value in config)
@@ -280,7 +284,7 @@ def with_preprocessing(model: keras.Model, preprocessing: Preprocessing) -> kera
         preprocessing: What it expects.
     """
     (shape,) = [tensor.shape for tensor in model.inputs]
-    pixels = keras.Input(shape[1:], name="pixels")
+    pixels = keras.Input(shape[1:], dtype="float32", name="pixels")
     normalize = keras.layers.Rescaling(
         preprocessing.scale.tolist(),
         preprocessing.offset.tolist(),

@@ -1,8 +1,12 @@
 """Simplification of the graphs that tf2onnx writes."""
 
 import collections
+import itertools
 
 import numpy as np
+
+# Names of the axes of a batch of images.
+INPUT_AXES = ("batch", "height", "width")
 
 
 def unknown_operations(model) -> list[str]:
@@ -36,6 +40,27 @@ def simplify(model) -> None:
     used = {name for node in model.graph.node for name in node.input}
     kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
     _replace(model.graph.initializer, kept)
+
+
+def name_axes(model) -> None:
+    """Names the axes of unknown size of the input and the output, and no others.
+
+    Args:
+        model: An `onnx.ModelProto` of one batch of images and one output, which is
+            changed in place.
+    """
+    graph = model.graph
+    for tensor, names in (
+        (graph.input[0], INPUT_AXES),
+        (graph.output[0], INPUT_AXES[:1]),
+        *((value, ()) for value in graph.value_info),
+    ):
+        axes = tensor.type.tensor_type.shape.dim
+        for axis, name in itertools.zip_longest(axes, names[: len(axes)]):
+            if axis.HasField("dim_param"):
+                axis.ClearField("dim_param")
+                if name:
+                    axis.dim_param = name
 
 
 def _remove_reshapes(model):

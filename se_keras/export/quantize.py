@@ -2,7 +2,6 @@
 
 import csv
 import io
-import pathlib
 import re
 import tempfile
 import warnings
@@ -16,9 +15,12 @@ from tensorflow.lite.python import convert, schema_py_generated
 from tensorflow.lite.tools import flatbuffer_utils
 
 from se_keras.errors import UsageError
-from se_keras.export.formats.format import input_signature
 from se_keras.export.quantization import INT8, Quantization
-from se_keras.export.tensorflow_graph import inlined
+from se_keras.export.tensorflow_graph import (
+    function_of,
+    inlined,
+    with_named_scores,
+)
 
 # Operations whose accumulator holds products of activations and weights.
 _PRODUCTS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
@@ -28,51 +30,57 @@ _ELEMENTWISE = {"ADD", "MUL", "SUB"}
 _PROBABILITIES = {"LOGISTIC", "SOFTMAX"}
 
 
-def converter(network: keras.Model, batch: int | None = 1) -> Callable[..., None]:
-    """Returns a function that writes a network as TFLite.
+def converter(
+    network: keras.Model, input_name: str, batch: int | None = 1
+) -> Callable[..., bytes]:
+    """Returns a function that converts a network to TFLite.
 
     Args:
         network: A model of one image.
+        input_name: Name of the images in the signature.
         batch: Size of the batches; `None` for any.
 
     Returns:
-        A callable of a path, a `Quantization` or `None`, and, as keyword
-        arguments, more settings of `tf.lite.TFLiteConverter`.
+        A callable of a `Quantization` or `None`, and, as keyword arguments, more
+        settings of `tf.lite.TFLiteConverter`, that returns the content of a file.
     """
-    signature = [input_signature(network, batch)]
 
-    def convert(path, quantization=None, **more):
-        try:
-            with inlined():
-                network.export(
-                    str(path),
-                    format="litert",
-                    verbose=False,
-                    input_signature=signature,
-                    **_settings(quantization),
-                    **more,
-                )
-        except Exception as error:
-            if type(error).__name__ != "ConverterError":  # the class is not public
-                raise
-            raise UsageError(
-                "Expected layers that TFLite has operations for. Received: a model "
-                f"with others ({_operations_without(error)})"
-            ) from error
+    def convert(quantization=None, **more):
+        module = tf.Module()
+        with inlined():
+            module.serve = with_named_scores(
+                function_of(network, input_name, frozen=False, batch=batch)
+            )
+            module.serve.get_concrete_function()
+        with tempfile.TemporaryDirectory() as directory:
+            tf.saved_model.save(module, directory, {"serving_default": module.serve})
+            converter = tf.lite.TFLiteConverter.from_saved_model(directory)
+            for name, value in (_settings(quantization) | more).items():
+                setattr(converter, name, value)
+            try:
+                return converter.convert()
+            except Exception as error:
+                if type(error).__name__ != "ConverterError":  # the class is not public
+                    raise
+                raise UsageError(
+                    "Expected layers that TFLite has operations for. Received: a model "
+                    f"with others ({_operations_without(error)})"
+                ) from error
 
     return convert
 
 
 def _settings(quantization: Quantization | None) -> dict[str, Any]:
     """Returns the settings of `tf.lite.TFLiteConverter` for a quantization."""
-    built_in = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
+    target = tf.lite.TargetSpec(supported_ops=[tf.lite.OpsSet.TFLITE_BUILTINS])
     if quantization is None:
-        return {"target_spec": built_in}
-    types = {"supported_types": [*map(tf.as_dtype, quantization.float_types)]}
+        return {"target_spec": target}
+    if quantization.float_types:
+        target.supported_types = [*map(tf.as_dtype, quantization.float_types)]
     calibrates = {"_experimental_calibrate_only": True}
     return {
         "optimizations": [tf.lite.Optimize.DEFAULT],
-        "target_spec": built_in | (types if quantization.float_types else {}),
+        "target_spec": target,
         **(calibrates if quantization.needs_calibration else {}),
     }
 
@@ -97,14 +105,10 @@ def calibrate(convert: Callable, images: np.ndarray, pixels: bool) -> bytes:
         pixels: Whether the model takes pixels. The range of its input is then 0..255,
             whatever that of the images is.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "calibrated.tflite"
-        convert(
-            path,
-            INT8,
-            representative_dataset=lambda: ([image[None]] for image in images),
-        )
-        model = flatbuffer_utils.read_model(str(path))
+    content = convert(
+        INT8, representative_dataset=lambda: ([image[None]] for image in images)
+    )
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     (graph,) = model.subgraphs
     if pixels:
         _set_range(graph.tensors[graph.inputs[0]], 0.0, 255.0)

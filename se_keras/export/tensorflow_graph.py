@@ -1,10 +1,13 @@
 """A network as a graph of TensorFlow."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from se_keras.export.metadata import OUTPUT_NAME
 
 
 @contextlib.contextmanager
@@ -22,13 +25,23 @@ def inlined():
         tf.config.run_functions_eagerly(before)
 
 
-def function_of(network: keras.Model, frozen: bool) -> Any:
-    """Returns the function of images that a network computes, for batches of any size.
+def function_of(
+    network: keras.Model,
+    input_name: str,
+    *,
+    frozen: bool,
+    batch: int | None = None,
+    change: Callable[[tf.compat.v1.GraphDef], Any] | None = None,
+) -> Any:
+    """Returns the function of images that a network computes.
 
     Args:
         network: A model of one image.
+        input_name: Name of the images.
         frozen: Whether the weights are nodes of the graph; else they are constants
             that the function takes from outside.
+        batch: Size of the batches; `None` for any.
+        change: Called on the graph of a frozen function, which it may change in place.
     """
     weights = network.trainable_variables, network.non_trainable_variables
     values = [[variable.numpy() for variable in variables] for variables in weights]
@@ -42,23 +55,43 @@ def function_of(network: keras.Model, frozen: bool) -> Any:
             return network.stateless_call(trainable, others, images, training=False)[0]
 
     (tensor,) = network.inputs
-    images = tf.TensorSpec((None, *tensor.shape[1:]), name=tensor.name)
-    return _gates_first(tf.function(serve, [images]))
+    spec = tf.TensorSpec((batch, *tensor.shape[1:]), tf.float32, name=input_name)
+    function = tf.function(serve, [spec])
+    return _frozen(function, change) if frozen else function
 
 
-def _gates_first(serve):
-    """Returns the function of images, in which convolutions wait for their gates."""
-    traced = serve.get_concrete_function()
+def _frozen(function, change):
+    """Returns a function whose constants from outside are nodes of its graph.
+
+    Layers may have tensors in addition to their weights: an adapted `Normalization`
+    has its mean and variance.
+    """
+    traced = function.get_concrete_function()
     graph = traced.graph.as_graph_def()
-    if traced.captured_inputs or not gates_first(graph):
-        return serve
-    (source,), (target,) = traced.inputs, traced.outputs
+    if change:
+        change(graph)
+    (source, *placeholders), (target,) = traced.inputs, traced.outputs
+    captured = {
+        placeholder.name: value if value.dtype == tf.resource else value.numpy()
+        for placeholder, value in zip(placeholders, traced.captured_inputs, strict=True)
+    }
 
-    def ordered(images):
-        inputs = {source.name: images}
+    def serve(images):
+        inputs = {name: tf.convert_to_tensor(value) for name, value in captured.items()}
+        inputs[source.name] = images
         return tf.graph_util.import_graph_def(graph, inputs, [target.name], name="")[0]
 
-    return tf.function(ordered, serve.input_signature)
+    return tf.function(serve, function.input_signature)
+
+
+def with_named_scores(function: Any) -> Any:
+    """Returns the same function, which returns a dictionary of the scores.
+
+    Formats name their outputs by its key.
+    """
+    return tf.function(
+        lambda images: {OUTPUT_NAME: function(images)}, function.input_signature
+    )
 
 
 def gates_first(graph: tf.compat.v1.GraphDef) -> int:
@@ -97,6 +130,26 @@ def gates_first(graph: tf.compat.v1.GraphDef) -> int:
             convolution.input[0] = wait.name
             waiting += 1
     return waiting
+
+
+def erfc_as_erf(graph: tf.compat.v1.GraphDef) -> None:
+    """Replaces `erfc(x)`, which ONNX does not have, by `1 - erf(x)`.
+
+    Keras computes GELU with it.
+
+    Args:
+        graph: A graph, which is changed in place.
+    """
+    for node in [node for node in graph.node if node.op == "Erfc"]:
+        dtype = node.attr["T"]
+        erf = graph.node.add(name=f"{node.name}/erf", op="Erf", input=node.input)
+        erf.attr["T"].CopyFrom(dtype)
+        one = graph.node.add(name=f"{node.name}/one", op="Const")
+        one.attr["dtype"].CopyFrom(dtype)
+        value = tf.make_tensor_proto(1.0, tf.as_dtype(dtype.type))
+        one.attr["value"].tensor.CopyFrom(value)
+        node.op = "Sub"
+        node.input[:] = [one.name, erf.name]
 
 
 def _is_gate(nodes, tensor, convolution):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from se_keras.errors import RunError
 from se_keras.export.quantization import Quantization
 
 # Largest difference from the Keras model that a float32 export may have, relative to
@@ -30,6 +31,8 @@ def refusals():
     """Turns any exception of a runtime into a `VerificationError`."""
     try:
         yield
+    except RunError:
+        raise
     except Exception as error:
         raise VerificationError(f"The exported model does not run: {error}") from error
 

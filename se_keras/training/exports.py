@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from se_keras.export import artifact
+from se_keras.export import writing
 from se_keras.export.formats import FORMATS
 
 
@@ -30,11 +30,11 @@ def write_exports(
     Returns:
         The report of each export by the name of its format.
     """
-    shared = artifact.Shared(include_preprocessing=True, images=pixels, overwrite=True)
+    shared = writing.Shared(include_preprocessing=True, images=pixels, overwrite=True)
     reports = {}
     for name in names:
         form = FORMATS[name]
         path = directory / form.file_name()
         print(f"Exporting and verifying {path.name} ...", flush=True)
-        reports[name] = artifact.write(form, model, path, shared)
+        reports[name] = writing.write(form, model, path, shared)
     return reports

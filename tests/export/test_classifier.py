@@ -1,11 +1,13 @@
 import json
+import zipfile
 
 import keras
 import numpy as np
 import pytest
 
 from se_keras.errors import UsageError
-from se_keras.export import load_classifier
+from se_keras.export import load_classifier, tflite
+from se_keras.export.attachment import AfterFile
 from se_keras.export.metadata import Metadata
 from se_keras.models import ImageModel, Preprocessing
 
@@ -69,3 +71,37 @@ def test_model_without_preprocessing(tmp_path):
     model.save(tmp_path / "model.keras")
     with pytest.raises(UsageError, match="which images it expects"):
         load_classifier(tmp_path / "model.keras")
+
+
+def saved(weight, path):
+    """Saves a classifier of two classes, all of whose weights are `weight`."""
+    image = keras.Input((4, 4, 1))
+    dense = keras.layers.Dense(
+        2, kernel_initializer=keras.initializers.Constant(weight)
+    )
+    model = ImageModel(image, dense(keras.layers.Flatten()(image)))
+    model.preprocessing = Preprocessing((4, 4), 1.0, mean=(0.0,), std=(1.0,))
+    model.save(path)
+    return load_classifier(path)
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf")])
+def test_scores_that_are_not_finite(weight, tmp_path):
+    classifier = saved(weight, tmp_path / "model.keras")
+    with pytest.raises(UsageError, match=r"finite scores\. Received: .*model\.keras"):
+        classifier.predict(np.ones((1, 4, 4, 1)))
+
+
+def test_fewer_names_than_scores(tmp_path):
+    image = keras.Input((4, 4, 1))
+    path = tmp_path / "model.tflite"
+    tflite(keras.Model(image, keras.layers.Flatten()(image)), path)
+    with zipfile.ZipFile(path) as archive:
+        record = json.loads(archive.read("se_keras.json"))
+    preprocessing = Preprocessing((4, 4), 1.0, mean=(0.0,), std=(1.0,))
+    path.write_bytes(path.read_bytes()[: record["checksums"][0]["bytes"]])
+    AfterFile().write(Metadata(("a", "b"), preprocessing, False), path)
+    classifier = load_classifier(path)
+    assert classifier.class_names == ("a", "b")
+    with pytest.raises(UsageError, match=r"2 classes.*Received: .* 16 scores"):
+        classifier.predict(np.ones((1, 4, 4, 1)))

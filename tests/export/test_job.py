@@ -278,3 +278,21 @@ export.tflite(model, r"{tmp_path / "model.tflite"}", quantization="float16")
 """
     subprocess.run([sys.executable, "-c", script], check=True)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_calibration_on_photographs_with_a_white_sky(run, tmp_path):
+    """Without clipping, resizing white gives 255.00006."""
+    for index in range(20):
+        folder = tmp_path / "folder" / "ab"[index % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        image = np.random.default_rng(index).uniform(0, 255, (100 + index, 90, 3))
+        image[:50] = 255
+        keras.utils.save_img(folder / f"{index}.png", image, scale=False)
+    output = run(
+        "--model=se_resnet20",
+        "--quantization=int8",
+        f"--calibration=folder:{tmp_path / 'folder'}",
+        "--count=8",
+        f"--output={tmp_path / 'out'}",
+    )
+    assert "of 8 images" in output

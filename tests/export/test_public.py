@@ -9,7 +9,7 @@ import pytest
 
 from se_keras import data, export
 from se_keras.export import FORMATS
-from se_keras.export.artifact import Shared
+from se_keras.export.writing import Shared
 
 LONG = "saved_model"
 SHARED = set(inspect.signature(Shared).parameters)

@@ -285,3 +285,20 @@ def test_calibration_of_another_range(
             calibration=digits_test.pixels * (most / digits_test.pixels.max()),
         )
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("value", "is_pixel"), [(255.00006, True), (256.0, False)])
+def test_pixels_that_resizing_rounded(value, is_pixel, digits_run, tmp_path):
+    model = keras.models.load_model(digits_run.workdir / "model.keras")
+    images = np.random.default_rng(0).uniform(0, 255, (10, 12, 12, 1))
+    images[:, :6] = value
+    settings = {
+        "include_preprocessing": True,
+        "quantization": "int8",
+        "calibration": images,
+    }
+    if is_pixel:
+        assert export.tflite(model, tmp_path / "model.tflite", **settings)
+    else:
+        with pytest.raises(UsageError, match=r"pixels in .*Received: .*256"):
+            export.tflite(model, tmp_path / "model.tflite", **settings)

@@ -65,6 +65,23 @@ def test_encoded_images(include_preprocessing, model, files, tmp_path):
     assert answer["classes"].numpy().tolist() == names
 
 
+def test_a_bad_file_does_not_fail_its_batch(model, files, tmp_path):
+    path = tmp_path / "model"
+    export.saved_model(model, path, include_preprocessing=True)
+    classify = tf.saved_model.load(str(path)).signatures["classify"]
+    good = [file.read_bytes() for file in files]
+    bad = [b"", b"not an image", good[0][:60], good[0][:8] + good[0][9:]]
+    answer = classify(encoded_images=tf.constant([*bad, *good]))
+    assert answer["valid"].numpy().tolist() == [False] * 4 + [True] * 3
+    assert not answer["scores"][:4].numpy().any()
+    assert {*answer["classes"][:4].numpy().ravel()} == {b""}
+    alone = classify(encoded_images=tf.constant(good))
+    np.testing.assert_allclose(answer["scores"][4:], alone["scores"], rtol=1e-4)
+    np.testing.assert_array_equal(answer["classes"][4:], alone["classes"])
+    none = classify(encoded_images=tf.constant([], tf.string))
+    assert none["scores"].shape == (0, 5)
+
+
 def test_without_names_classes_are_numbers(model, files, tmp_path):
     model = keras.Model(model.input, model.output)
     path = tmp_path / "model"
@@ -75,9 +92,12 @@ def test_without_names_classes_are_numbers(model, files, tmp_path):
     assert {*answer["classes"].numpy().ravel()} == {b"0", b"1", b"2", b"3", b"4"}
 
 
-def test_without_preprocessing_there_is_no_such_signature(model, tmp_path):
+def test_without_preprocessing_there_is_no_such_signature(tmp_path):
     path = tmp_path / "model"
-    export.saved_model(keras.Model(model.input, model.output), path)
+    image = keras.Input((16, 20, 3))
+    export.saved_model(
+        keras.Model(image, keras.layers.GlobalAveragePooling2D()(image)), path
+    )
     assert [*tf.saved_model.load(str(path)).signatures] == ["serving_default"]
 
 

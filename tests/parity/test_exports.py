@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from se_keras import create_model, export
 from se_keras.errors import UsageError
+from se_keras.export import FORMATS
 from tests.helpers import relative_error, require
 from tests.models.tools import images, outputs, randomize
 
@@ -32,14 +33,15 @@ def model():
 def run_onnx(path, x):
     session = require("onnxruntime").InferenceSession(path)
     (source,) = session.get_inputs()
-    assert (source.name, source.shape[1:]) == ("image", [*SHAPE])
-    return session.run(None, {source.name: x})[0]
+    assert (source.name, source.shape[1:]) == ("images", [*SHAPE])
+    return session.run(["scores"], {source.name: x})[0]
 
 
 def run_openvino(path, x):
     core = require("openvino").Core()
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    return core.compile_model(path / "model.xml", "CPU", settings)(x)[0]
+    compiled = core.compile_model(path / "model.xml", "CPU", settings)
+    return compiled({"images": x})["scores"]
 
 
 def metadata_of_onnx(path):
@@ -69,6 +71,99 @@ def test_the_same_answers(write, name, run, metadata, model, tmp_path):
     with pytest.raises(UsageError, match="overwrite=True"):
         write(model, path)
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+def test_names_of_axes(tmp_path):
+    onnx = require("onnx")
+    image = keras.Input((None, None, 3), name="some_name")
+    x = keras.layers.Conv2D(4, 3, name="a_layer")(image)
+    for batch, expected in ((True, "batch"), (False, 1)):
+        path = tmp_path / f"{expected}.onnx"
+        export.onnx(keras.Model(image, x), path, dynamic_batch=batch)
+        graph = onnx.load(path).graph
+        axes = [
+            [
+                axis.dim_param or axis.dim_value
+                for axis in tensor.type.tensor_type.shape.dim
+            ]
+            for tensor in (graph.input[0], graph.output[0])
+        ]
+        assert axes == [[expected, "height", "width", 3], [expected, 0, 0, 4]]
+        assert not [v for v in graph.value_info if "unk__" in str(v)]
+
+
+class Shifting(keras.layers.Layer):
+    """A layer that has a tensor in addition to its weights."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.shift = keras.ops.arange(200.0)[:3]
+
+    def call(self, x):
+        return x + self.shift
+
+
+def adapted():
+    layer = keras.layers.Normalization()
+    layer.adapt(images(9, *SHAPE) * 9)
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "run"),
+    [
+        (export.onnx, "model.onnx", run_onnx),
+        (export.openvino, "model_openvino", run_openvino),
+    ],
+)
+@pytest.mark.parametrize(
+    "layer", [adapted, Shifting, lambda: keras.layers.Rescaling([1.0, 2.0, 3.0], 4)]
+)
+def test_tensors_of_layers_are_constants_of_the_file(
+    layer, write, name, run, model, tmp_path
+):
+    image = keras.Input(SHAPE)
+    whole = keras.Model(image, model(layer()(image)))
+    write(whole, tmp_path / name)
+    x = images(3, *SHAPE)
+    assert relative_error(run(tmp_path / name, x), outputs(whole, x)) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "file"),
+    [
+        (export.onnx, "model.onnx", ""),
+        (export.openvino, "model_openvino", "model.bin"),
+    ],
+)
+def test_a_damaged_file(write, name, file, model, tmp_path):
+    write(model, tmp_path / name)
+    path = tmp_path / name / file if file else tmp_path / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="which is damaged or was changed"):
+        export.load_classifier(tmp_path / name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["onnx", "openvino", "tflite", "saved_model"])
+@pytest.mark.parametrize(
+    ("network", "size"),
+    [
+        ("EfficientNetB0", 32),
+        ("EfficientNetV2B0", 32),
+        ("ConvNeXtTiny", 32),
+        ("NASNetMobile", 32),
+        ("MobileNetV3Small", 32),
+    ],
+)
+def test_networks_of_keras_applications(network, size, name, tmp_path):
+    require("openvino")
+    create = getattr(keras.applications, network)
+    built = create(weights=None, input_shape=(size, size, 3), classes=5)
+    path = tmp_path / FORMATS[name].file_name()
+    assert getattr(export, name)(built, path)["largest_difference"] < 1e-5
 
 
 def test_onnx_has_no_change_of_layout_in_its_blocks(model, tmp_path):
@@ -140,6 +235,15 @@ def test_layers_of_training_do_nothing(write, tmp_path):
     x = keras.layers.RandomRotation(0.3)(x)
     x = keras.layers.RandomContrast(0.3)(x)
     model = keras.Model(image, keras.layers.Conv2D(4, 3)(x))
+    assert write(model, tmp_path / "model.onnx")["largest_difference"] < 1e-5
+
+
+@pytest.mark.parametrize("write", [export.onnx, export.openvino])
+def test_activation_with_a_function_that_onnx_does_not_have(write, tmp_path):
+    require("onnx")
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(4, 3, activation="gelu")(image)
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
     assert write(model, tmp_path / "model.onnx")["largest_difference"] < 1e-5
 
 

@@ -166,20 +166,3 @@ def _require(*packages):
 def one_by_one(run: Run) -> Run:
     """Returns a callable of a batch for a model of one image."""
     return lambda images: np.concatenate([run(image[None]) for image in images])
-
-
-def input_signature(
-    network: "keras.Model", batch: int | None = None
-) -> "keras.InputSpec":
-    """Returns the input signature of an exported network.
-
-    Args:
-        network: A model of one image.
-        batch: Size of the batches; `None` for any.
-    """
-    import keras
-
-    (tensor,) = network.inputs
-    return keras.InputSpec(
-        shape=(batch, *tensor.shape[1:]), dtype="float32", name=tensor.name
-    )

@@ -7,7 +7,7 @@ import numpy as np
 
 from se_keras.errors import UsageError
 from se_keras.export.attachment import InONNX
-from se_keras.export.formats.format import Format, Run, input_signature, one_by_one
+from se_keras.export.formats.format import Format, Run, one_by_one
 from se_keras.export.metadata import Metadata
 
 if TYPE_CHECKING:
@@ -21,20 +21,23 @@ def write(
     dynamic_batch: bool = True,
 ) -> None:
     """Writes an ONNX file."""
-    import keras
     import onnx
+    import tf2onnx
 
     from se_keras.export import onnx_graph, tensorflow_graph
 
-    signature = input_signature(network, None if dynamic_batch else 1)
-    # Keras does not pass `training=False` to this exporter.
-    image = keras.Input(network.inputs[0].shape[1:], name=network.inputs[0].name)
-    network = keras.Model(image, network(image, training=False), name=network.name)
+    batch = None if dynamic_batch else 1
     with tensorflow_graph.inlined():
-        network.export(
-            str(path), format="onnx", verbose=False, input_signature=[signature]
+        function = tensorflow_graph.with_named_scores(
+            tensorflow_graph.function_of(
+                network,
+                metadata.input_name,
+                frozen=True,
+                batch=batch,
+                change=tensorflow_graph.erfc_as_erf,
+            )
         )
-    model = onnx.load(path)
+        model, _ = tf2onnx.convert.from_function(function, function.input_signature)
     unknown = onnx_graph.unknown_operations(model)
     if unknown:
         raise UsageError(
@@ -42,6 +45,7 @@ def write(
             f"Received: a model with others ({', '.join(unknown)})"
         )
     onnx_graph.simplify(model)
+    onnx_graph.name_axes(model)
     onnx.save(model, path)
 
 

@@ -35,12 +35,19 @@ def write(
     if frozen is None:
         frozen = 4 * network.count_params() < FROZEN_BYTES  # the weights are float32
     module = tf.Module()
-    module.serve = tensorflow_graph.function_of(network, frozen)
-    signatures = {"serving_default": module.serve}
+    module.serve = tensorflow_graph.function_of(
+        network,
+        metadata.input_name,
+        frozen=frozen,
+        change=tensorflow_graph.gates_first,
+    )
+    signatures = {"serving_default": tensorflow_graph.with_named_scores(module.serve)}
     if metadata.preprocessing is not None and len(network.outputs[0].shape) == 2:
         module.classify = serving.of_encoded_images(module.serve, metadata)
         signatures["classify"] = module.classify
-    tf.saved_model.save(module, str(path), signatures)
+    # The constants of custom gradients, as of `silu`, cannot be saved in functions.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(path), signatures, options)
 
 
 def run(path: pathlib.Path) -> Run:

@@ -13,6 +13,7 @@ from se_keras.export.attachment import AfterFile
 from se_keras.export.formats.format import Format, Run, one_by_one
 from se_keras.export.metadata import Metadata
 from se_keras.export.quantization import QUANTIZATIONS
+from se_keras.export.tflite_metadata import write_tflite_metadata
 
 if TYPE_CHECKING:
     import keras
@@ -29,15 +30,19 @@ def write(
     calibration: np.ndarray | None = None,
     dynamic_batch: bool = False,
 ) -> None:
-    """Writes a TFLite file of built-in operations."""
+    """Writes a TFLite file of built-in operations, with TFLite's own metadata."""
     from se_keras.export import quantize
 
-    convert = quantize.converter(network, None if dynamic_batch else 1)
+    batch = None if dynamic_batch else 1
+    convert = quantize.converter(network, metadata.input_name, batch)
     if calibration is None:
-        convert(path, QUANTIZATIONS[quantization] if quantization else None)
+        content = convert(QUANTIZATIONS[quantization] if quantization else None)
     else:
-        content = quantize.calibrate(convert, calibration, pixels=metadata.normalizes)
-        path.write_bytes(quantize.to_int8(content))
+        content = quantize.to_int8(
+            quantize.calibrate(convert, calibration, pixels=metadata.normalizes)
+        )
+    path.write_bytes(content)
+    write_tflite_metadata(path, metadata)
 
 
 def check(
