@@ -81,5 +81,5 @@ def _random(height, width) -> np.ndarray:
     planes = np.fft.irfft2(noise / frequency, (height, width))
     planes /= np.maximum(planes.std((2, 3), keepdims=True), 1e-9)
     images = np.moveaxis(planes[:, :1] + _COLOR * planes[:, 1:], 1, -1)
-    mean, deviation = rng.uniform((70, 30), (180, 70), (COUNT, 2)).T[..., *3 * [None]]
-    return images * deviation + mean
+    mean, std = rng.uniform((70, 30), (180, 70), (COUNT, 2)).T[..., *3 * [None]]
+    return images * std + mean
