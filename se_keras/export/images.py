@@ -92,7 +92,8 @@ def _range(source):
     channels = source.network.inputs[0].shape[-1]
     if preprocessing is None or preprocessing.channels != channels:
         return "as the model takes them", -np.inf, np.inf
-    black, white = (preprocessing.normalize(np.float32(value)) for value in (0, 255))
+    extremes = np.array([[0.0], [255.0]], "float32").repeat(channels, axis=1)
+    black, white = preprocessing.normalize(extremes)
     overshoot = _OVERSHOOT * (white.max() - black.min())
     return (
         "normalized as the model expects them",

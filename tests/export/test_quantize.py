@@ -255,8 +255,8 @@ def test_errors_by_layer():
 
 def test_errors_grow_where_a_range_is_too_wide():
     """One image that is much brighter widens the steps of all others."""
-    model = network(gate_bias=1.0)
-    images = pixels()
+    model = keras.Sequential([keras.Input(SHAPE), *network(gate_bias=1.0).layers[1:]])
+    images = pixels() / 127.5 - 1
     few = export.quantization_errors(model, images)
     images = np.concatenate([images, 50 * images[:1]])
     many = export.quantization_errors(model, images)
