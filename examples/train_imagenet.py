@@ -22,6 +22,11 @@ SIGINT (Ctrl-C). After the last three the same command continues the run
 (docs/guides/scaling.md).
 """
 
+from se_keras.signals import end_on_signals
+
+if __name__ == "__main__":
+    end_on_signals(continues=True)  # also while the rest is imported
+
 from se_keras import training
 from se_keras.cli.command_line import prepare_logs
 from se_keras.cli.exit import ending_on_signals, exit_on_usage_error

@@ -22,10 +22,52 @@ ENDING = tuple(
     for name in ("SIGTERM", "SIGINT", "SIGHUP")
     if hasattr(signal, name)
 )
+# The exit code of a training run that a signal stopped, EX_TEMPFAIL of sysexits.h.
+STOPPED = 75
 # How long the main thread may take to call a handler, in seconds.
 PATIENCE = 0.5
 
+LINES = {"SIGINT": "interrupted", "SIGTERM": "terminated"}
+CONTINUES = "The same command continues the run"
+
 _handled = -math.inf  # when the main thread last called a handler of this module
+
+
+def end_on_signals(continues: bool = False) -> None:
+    """Makes signals end this program from now on.
+
+    For the first line of a program: what it imports next takes a moment.
+
+    Args:
+        continues: As in `end_process`.
+    """
+    for number in SIGNALS:
+        signal.signal(number, lambda number, frame: end_process(number, continues))
+
+
+def end_process(number: int, continues: bool = False, stderr: int | None = 2) -> None:
+    """Ends this process at once, with one line about the signal.
+
+    Args:
+        number: The signal.
+        continues: Whether the program is a training run, which the same command
+            continues: the exit code is then `STOPPED`, and not that of the signal.
+        stderr: The descriptor to write the line to, if there is one.
+    """
+    name = signal.Signals(number).name
+    if continues and number in SIGNALS:
+        code, line = STOPPED, f"stopped: Received {name}. {CONTINUES}"
+    else:
+        code, line = 128 + number, LINES.get(name, f"ended by {name}")
+    if stderr is not None:
+        with contextlib.suppress(OSError):
+            os.write(stderr, f"{line}\n".encode())
+    main = threading.current_thread() is threading.main_thread()
+    if code != STOPPED and number != signal.SIGINT and main:
+        # A parent process is told which signal it was.
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(code)
 
 
 @contextlib.contextmanager

@@ -68,6 +68,12 @@ def waits():
     for _ in range(2):
         libc.pthread_mutex_lock(lock)
 
+def filters():
+    # As while TensorFlow is imported.
+    from se_keras.cli.quiet import _filtered
+    with _filtered():
+        os.kill(os.getpid(), signal.{name})
+
 def collects():
     Foreign()
 
@@ -112,7 +118,7 @@ def test_programs_end_with_one_line_and_their_code(continues):
     """Wherever a signal comes, no exception passes through the program."""
     kinds = [
         (what, number)
-        for what in ("prints", "collects", "handled")
+        for what in ("prints", "filters", "collects", "handled")
         for number in signals.SIGNALS
     ]
     programs = {kind: start(*kind, continues) for kind in kinds}

@@ -59,7 +59,7 @@ EXITS = {
         "make room, start again",
         StorageError,
     ),
-    75: Exit(
+    signals.STOPPED: Exit(
         "a training run was stopped by SIGTERM or SIGINT (Ctrl-C): the step was "
         "finished and saved, or there was nothing to save",
         "start again",
@@ -73,7 +73,6 @@ EXITS = {
 }
 EXIT_CODES = {row.error: code for code, row in EXITS.items() if row.error}
 BAD_FILES = 65  # EX_DATAERR: some of many files could not be used
-CONTINUES = "The same command continues the run"
 
 
 def exit_code(error: BaseException) -> int:
@@ -136,17 +135,13 @@ def ending_on_signals(continues: bool = False) -> Iterator[None]:
     """
 
     def end(number):
-        with contextlib.suppress(OSError):
-            abandon()
-        if continues and number in signals.SIGNALS:
-            name = signal.Signals(number).name
-            _write_line(f"stopped: Received {name}. {CONTINUES}")
-            os._exit(EXIT_CODES[InterruptionError])
-        _write_line(ENDS[number])
-        if number != signal.SIGINT and _in_main_thread():
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-        os._exit(128 + number)
+        abandon()
+        # A handler may have interrupted `print`, which cannot be called again then.
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            if _in_main_thread():
+                _start_line()
+                sys.stdout.flush()
+        signals.end_process(number, continues, _stderr())
 
     with _lines(), signals.ending(end):
         try:
@@ -156,14 +151,6 @@ def ending_on_signals(continues: bool = False) -> Iterator[None]:
                 # The last one is called first: TensorFlow may take a second to end.
                 atexit.unregister(signals.ignore_at_exit)
                 atexit.register(signals.ignore_at_exit)
-
-
-ENDS = {
-    number: {"SIGINT": "interrupted", "SIGTERM": "terminated"}.get(
-        number.name, f"ended by {number.name}"
-    )
-    for number in signals.ENDING
-}
 
 
 def error_line(error: Exception) -> str:
@@ -218,14 +205,8 @@ def _start_line():
             print(flush=True)
 
 
-def _write_line(text):
-    """Prints a line to stderr, from a handler of signals.
-
-    A handler may have interrupted `print`, which cannot be called again then.
-    """
-    with contextlib.suppress(OSError, RuntimeError, ValueError):
-        if _in_main_thread():
-            _start_line()
-            sys.stdout.flush()
+def _stderr():
+    """Returns the descriptor of stderr, `None` if there is none."""
     with contextlib.suppress(OSError, AttributeError, ValueError):
-        os.write(stderr_fileno(), f"{text}\n".encode(errors="backslashreplace"))
+        return stderr_fileno()
+    return None

@@ -29,9 +29,22 @@ RESULTS = (
     "report.json",
     *(form.file_name() for form in FORMATS.values()),
 )
-# What is replaced without being looked at, and has to be what a run would write.
-FILES = ("config.json", "recipe.yaml", "metrics.csv", "model.keras", "report.json")
-DIRECTORIES = ("checkpoints", "tensorboard")
+# What a run replaces, and which has to be of the same kind.
+FILES = (
+    "config.json",
+    "recipe.yaml",
+    "metrics.csv",
+    "model.keras",
+    "report.json",
+    "curves.png",
+    *(form.file_name() for form in FORMATS.values() if form.suffix),
+)
+DIRECTORIES = (
+    "checkpoints",
+    "tensorboard",
+    "evaluation",
+    *(form.file_name() for form in FORMATS.values() if not form.suffix),
+)
 MAX_DIFFERENCES = 8  # in an error
 FINDINGS = "findings"  # in config.json
 PACKAGES = ("se-keras", "keras", "tensorflow", "tensorflow-datasets", "numpy")
@@ -223,11 +236,14 @@ class WorkDir:
                 f"{self.path}, or another --workdir. Received: epochs={epochs}"
             )
         if schedule not in EXTENDABLE:
+            model = self.path / "model.keras"
+            when = "" if model.exists() else " when this one is finished"
             raise UsageError(
                 f"Expected epochs={earlier} for the run in {self.path}: its learning "
                 f"rate, schedule={schedule}, ends with epoch {earlier}. To train on, "
-                f"start a new run with --weights={self.path / 'model.keras'} and "
-                f"another --workdir. Received: epochs={epochs}"
+                f"start a new run with --config={self.path / 'recipe.yaml'} "
+                f"--weights={model} and another --workdir{when}. "
+                f"Received: epochs={epochs}"
             )
         self.earlier_epochs = earlier
 

@@ -92,8 +92,9 @@ def test_more_epochs_where_the_schedule_does_not_depend_on_them(tmp_path):
         (
             RECIPE,
             13,
-            r"schedule=cosine, ends with epoch 12\..* --weights=.*model\.keras and "
-            r"another --workdir\. Received: epochs=13$",
+            r"schedule=cosine, ends with epoch 12\..* --config=.*recipe\.yaml "
+            r"--weights=.*model\.keras and "
+            r"another --workdir when this one is finished\. Received: epochs=13$",
         ),
     ],
 )
@@ -134,14 +135,14 @@ def test_damaged_file(name, content, tmp_path):
         WorkDir(tmp_path, RECIPE)
 
 
-@pytest.mark.parametrize("name", ["report.json", "metrics.csv", "config.json"])
+@pytest.mark.parametrize("name", ["report.json", "config.json", "model.tflite"])
 def test_directory_where_a_file_belongs(name, tmp_path):
     (tmp_path / name / "of a user").mkdir(parents=True)
     with pytest.raises(UsageError, match=f"a file, or nothing, at .*{name}"):
         WorkDir(tmp_path, RECIPE)
 
 
-@pytest.mark.parametrize("name", ["tensorboard", "checkpoints"])
+@pytest.mark.parametrize("name", ["tensorboard", "checkpoints", "saved_model"])
 def test_file_where_a_directory_belongs(name, tmp_path):
     (tmp_path / name).touch()
     with pytest.raises(UsageError, match=f"a directory, or nothing, at .*{name}"):
