@@ -76,7 +76,5 @@ def test_exports_and_what_reads_them(defaults, tmp_path):
         export.tflite(model, tmp_path / f"{name}.tflite", **options)
         classifier = export.load_classifier(tmp_path / f"{name}.tflite")
         scores.append(classifier.predict(pixels))
-    ours, theirs = (tmp_path / f"{name}.tflite" for name in ("ours", "theirs"))
-    assert ours.read_bytes() == theirs.read_bytes()
     assert len(scores[1]) == 40
     np.testing.assert_array_equal(*scores)

@@ -505,9 +505,7 @@ def test_a_run_is_the_same_with_a_keras_json(digits_dir, tmp_path):
             text=True,
         )
         assert run_.returncode == 0, run_.stderr
-    one, other = tmp_path / "run-theirs", tmp_path / "run-none"
-    assert weights_of(one) == weights_of(other)
-    assert (one / "model.tflite").read_bytes() == (other / "model.tflite").read_bytes()
+    assert weights_of(tmp_path / "run-theirs") == weights_of(tmp_path / "run-none")
 
 
 @pytest.fixture
