@@ -3,7 +3,6 @@
 import atexit
 import contextlib
 import dataclasses
-import os
 import signal
 import sys
 import threading
