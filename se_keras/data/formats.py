@@ -49,10 +49,21 @@ class Format(NamedTuple):
     exif: Callable | None = None
 
 
-# Functions of rare files: traced once in a process, not once in each pipeline.
-_of_file = tf.function(
-    autograph=False, input_signature=[tf.TensorSpec((), tf.string, name="encoded")]
-)
+def of_file(function: Callable) -> Callable:
+    """Makes one node of a function of an encoded image.
+
+    It is traced once in a process, and not once in each pipeline. Inlined, all of its
+    operations would be visited for each image, also in a branch that is not taken.
+
+    Args:
+        function: Callable of a scalar string.
+    """
+    return tf.function(
+        function,
+        input_signature=[tf.TensorSpec((), tf.string, name="encoded")],
+        autograph=False,
+        experimental_attributes={"_noinline": True},
+    )
 
 
 def require(value: tf.Tensor, condition: tf.Tensor, reason: str) -> tf.Tensor:
@@ -85,7 +96,7 @@ def require_size(encoded: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     return require(encoded, pixels <= MAX_PIXELS, reason)
 
 
-@_of_file
+@of_file
 def orientation_of(exif: tf.Tensor) -> tf.Tensor:
     """Returns the orientation that EXIF data state; 1, as stored, if they do not.
 
@@ -192,7 +203,7 @@ def _has_jpeg_exif(encoded):
     return tf.reduce_any(tf.gather(head, JFIF_PLACES) != JFIF)
 
 
-@_of_file
+@of_file
 def _jpeg_exif(encoded):
     def inspect(at):
         mark, kind, *length = tf.unstack(tf.cast(_bytes(encoded, at, 4), tf.int64))
@@ -242,7 +253,7 @@ def _has_png_exif(encoded):
     return _substr(encoded, 37, 4) != b"IDAT"  # after the header
 
 
-@_of_file
+@of_file
 def _png_exif(encoded):
     def inspect(at):
         name = _substr(encoded, at + 4, 4)
@@ -266,7 +277,7 @@ def _is_webp(encoded):
     return _substr(encoded, 8, 4) == b"WEBP"
 
 
-@_of_file
+@of_file
 def _webp_exif(encoded):
     def inspect(at):
         length = _little(_bytes(encoded, at + 4, 4))
@@ -281,7 +292,7 @@ def _webp_exif(encoded):
     return tf.cond(copied, lambda: tf.strings.substr(exif, 6, -1), lambda: exif)
 
 
-@_of_file
+@of_file
 def _webp_size(encoded):
     kind = _substr(encoded, 12, 4)
     extended = _bytes(encoded, 24, 6)
@@ -343,7 +354,7 @@ def _decode_first(encoded, channels):
     return with_channels(image, channels)
 
 
-@_of_file
+@of_file
 def _jxl_size(encoded):
     """Reads the size from the start of a code stream, which may be in a box."""
 

@@ -81,7 +81,9 @@ def decode_part(
             begin, size = choose(tf.shape(image))
             return tf.slice(image, tf.pad(begin, [[0, 1]]), tf.concat([size, [-1]], 0))
 
-        return from_jpeg if form is formats.JPEG else from_other
+        if form is not formats.JPEG:
+            return from_other
+        return formats.of_file(from_jpeg) if turned else from_jpeg
 
     return _by_format(encoded, decoder, channels, tolerant)
 
@@ -141,10 +143,8 @@ def _decoder(form, turned, channels):
             lambda: decode_first(encoded, *others),
         )
 
-    return tf.function(
-        decode if form else lambda encoded: decode_first(encoded, *formats.RARE),
-        input_signature=[tf.TensorSpec((), tf.string, name="encoded")],
-        autograph=False,
+    return formats.of_file(
+        decode if form else lambda encoded: decode_first(encoded, *formats.RARE)
     )
 
 
