@@ -145,11 +145,13 @@ def disturb(kinds, folder, data_dir, duration, rng, faults):
         for _ in range(DISTURBANCES_OF_A_RUN):
             if not kinds:
                 break
+            began = time.monotonic()
             program = Program(workdir, data_dir)
             code = program.wait(rng.uniform(0, duration))
             if code is not None:  # It was faster, and is not counted.
                 check(code, {0}, program.errors.read_text(), faults)
-                break
+                duration = min(duration, time.monotonic() - began)
+                continue
             kind = kinds.pop()
             code = program.send(kind)
             # The program may have ended by itself.
@@ -157,6 +159,7 @@ def disturb(kinds, folder, data_dir, duration, rng, faults):
             counts[signal.Signals(kind).name, code] += 1
         code = (program := Program(workdir, data_dir)).wait()
         check(code, {0}, program.errors.read_text(), faults)
+        print(f"{workdir.name}: {dict(counts)}, {len(faults)} faults", flush=True)
     return workdirs, counts
 
 
