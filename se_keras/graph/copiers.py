@@ -68,7 +68,8 @@ def name_copiers(
         entry["class_name"] = entry["registered_name"] = key
         record = functools.partial(_record, copies, place, operation, is_container)
         functions = _functions(operation, entry)
-        copiers[key] = _copier(operation, functions, copiers, record)
+        classes = {} if is_container else _classes_inside(operation)
+        copiers[key] = _copier(operation, functions, classes, copiers, record)
     return copiers
 
 
@@ -89,7 +90,7 @@ def _record(copies, path, operation, is_container, copy) -> None:
     copies.append(Copy(path, operation, copy, is_container))
 
 
-def _copier(operation, functions, copiers, record) -> type:
+def _copier(operation, functions, classes, copiers, record) -> type:
     """Returns a class whose `from_config` makes a copy of an operation."""
 
     class Copier:
@@ -97,8 +98,7 @@ def _copier(operation, functions, copiers, record) -> type:
         def from_config(cls, config):
             config = {**config, **functions}
             # A scope replaces the one around it.
-            scope = {**copiers, **_classes_inside(operation)}
-            with keras.saving.custom_object_scope(scope):
+            with keras.saving.custom_object_scope({**copiers, **classes}):
                 copy = _from_config(operation, config)
             record(copy)
             return copy

@@ -23,7 +23,9 @@ def mean(x, axes: tuple[int, ...], dtype: str, mask=None):
     mask = ops.broadcast_to(mask, positions)
     total = ops.sum(ops.where(mask, ops.cast(x, dtype), 0), axis=axes)
     count = ops.sum(ops.cast(mask, dtype), axis=axes)
-    return ops.cast(ops.divide_no_nan(total, count), x.dtype)
+    # Without any position the total is 0 as well.
+    count = ops.where(ops.equal(count, 0), 1, count)
+    return ops.cast(total / count, x.dtype)
 
 
 def maximum(x, axes: tuple[int, ...], mask=None):
