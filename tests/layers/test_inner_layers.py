@@ -91,7 +91,8 @@ def test_quantized_gates_come_back_from_a_file(kind, tmp_path):
     assert_same(loaded, model)
 
 
-@pytest.mark.parametrize("mode", ["int8", pytest.param("int4", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["int8", "int4"])
 def test_a_clone_of_a_quantized_model_takes_its_weights(mode):
     model = drawn(quantizable())
     model.quantize(mode)
@@ -100,6 +101,7 @@ def test_a_clone_of_a_quantized_model_takes_its_weights(mode):
     assert_same(clone, model)
 
 
+@pytest.mark.slow
 def test_layers_of_a_users_gate_are_found_without_their_names(tmp_path):
     """Keras numbers layers without a name anew in each process."""
     model = network(Named(), Named())
