@@ -165,17 +165,15 @@ class Checkpoints:
                 f"export=best. Received: {self.path} without any"
             )
         try:
-            saved = self._verify(best)
+            progress, _ = self._verify(best)
         except _DAMAGE as error:
-            reason = str(error).splitlines()[0]
             raise UsageError(
-                "Expected the checkpoint of the best epoch for export=best. "
-                f"Received: {self.path / best}, which is damaged ({reason}). Remove it "
-                "for the best of the others"
+                "Expected the checkpoint of the best epoch for export=best; remove it "
+                f"for the best of the others. Received: {self.path / best}, which is "
+                f"damaged ({one_line(error, 200)})"
             ) from error
         self._read(best)
-        del saved["seconds"]
-        return Progress(**saved)
+        return progress
 
     def _best_name(self):
         values = {}
