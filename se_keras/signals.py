@@ -64,7 +64,7 @@ def end_process(number: int, continues: bool = False, stderr: int | None = 2) ->
             os.write(stderr, f"{line}\n".encode())
     main = threading.current_thread() is threading.main_thread()
     if code != STOPPED and number != signal.SIGINT and main:
-        # A parent process is told which signal it was.
+        # The parent process reads which signal it was.
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
     os._exit(code)

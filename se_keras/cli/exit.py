@@ -55,7 +55,7 @@ EXITS = {
     69: Exit("another worker is gone", "start all workers again", WorkerLostError),
     74: Exit(
         "the disk is full or fails; earlier checkpoints are intact",
-        "make room, start again",
+        "free disk space, start again",
         StorageError,
     ),
     signals.STOPPED: Exit(

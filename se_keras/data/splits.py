@@ -111,8 +111,8 @@ def draw_evaluation(
 
     A group is drawn if the hash of its name is below `fraction`. In a class where no
     group is, the one with the lowest hash is drawn; in a class where all are, the one
-    with the highest hash is not. So each class has a group on both sides, and a group
-    changes its side only as one of these exceptions.
+    with the highest hash is not. So each class has a group in both splits, and a group
+    changes its split only as one of these exceptions.
 
     Args:
         groups: Names of the groups of each class. A class may share groups with others.
@@ -124,7 +124,7 @@ def draw_evaluation(
 
     Raises:
         UsageError: If a class has one group only, or one class has only groups that
-            others need on the other side.
+            others need in the other split.
     """
     single = [name for name, of_class in groups.items() if len(set(of_class)) == 1]
     if single:

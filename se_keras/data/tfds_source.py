@@ -319,8 +319,8 @@ def _prepare(name, builder):
         directory = builder.data_dir_root
         if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
             raise UsageError(
-                f"Data set {name!r} is not in {directory} and has to be downloaded by "
-                f"hand into {directory / 'downloads' / 'manual'}: "
+                f"Data set {name!r} is not in {directory}. TFDS cannot download it: "
+                f"put its files into {directory / 'downloads' / 'manual'}. "
                 f"{builder.MANUAL_DOWNLOAD_INSTRUCTIONS}"
             ) from error
         raise UsageError(

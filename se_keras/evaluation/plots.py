@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 100
-# With more classes the matrix has no names and no numbers, but a list beside it.
+# With more classes the matrix has no names and no numbers, but a list to its right.
 NAMED_CLASSES = 30
 NUMBERED_CLASSES = 20
 MATRIX_PIXELS = 1000
@@ -107,7 +107,7 @@ def plot_confusion(
     """Plots a confusion matrix: correct images blue, mistakes red.
 
     Up to 30 classes are named, and up to 20 have their numbers in the cells. More are
-    shown as an image, with the most confused classes listed beside it.
+    shown as an image, with the most confused classes listed to its right.
 
     Args:
         confusion: Integers `(classes, classes)`: rows are the true classes.
@@ -125,7 +125,7 @@ def plot_confusion(
     margin = 60 + (7 * min(longest, 24) if is_named else 30)
     side = 40 if is_named else 640
     with _style():
-        # A small matrix keeps room for the title.
+        # Wide enough for the title of a small matrix.
         width = max(margin + size + side, 560)
         figure = _figure(width, 60 + size + margin)
         left = max(margin, (width - size) // 2) if is_named else margin
@@ -218,7 +218,7 @@ def _rescale_ticks(axes, factor):
 
 
 def _list_pairs(figure, left, pairs):
-    """Writes the most confused classes beside the matrix, in three columns."""
+    """Writes the most confused classes next to the matrix, in three columns."""
     width, height = figure.get_size_inches() * DPI
     rows = [
         (

@@ -81,7 +81,7 @@ def write(
 
 
 def main() -> None:
-    """Writes what the standard input asks for; the other side of `write`."""
+    """Writes the export that the standard input describes, as `write` sends it."""
     job = json.load(sys.stdin)
     try:
         _write(**job)

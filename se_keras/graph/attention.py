@@ -65,7 +65,7 @@ def attention_layer(attention, *, overrides: bool = False, **arguments) -> keras
             `ratio`; those that are `None` are left out.
 
     Raises:
-        ValueError: If `attention` is none of these, or the layer does not take the
+        ValueError: If `attention` is anything else, or the layer does not take the
             arguments.
     """
     arguments = {k: v for k, v in arguments.items() if v is not None}

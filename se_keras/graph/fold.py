@@ -38,7 +38,7 @@ def fold(model: keras.Model, name: str | None = None) -> keras.Model:
     - Dropout is removed.
     - Functional and Sequential models inside are folded, each for itself.
     - `SqueezeExcite` becomes pool, two 1x1 convolutions of an image of one position,
-      and multiply: layers of Keras that every converter knows. Behind a pointwise
+      and multiply: layers of Keras that every converter knows. After a pointwise
       convolution the pool moves before it where that has fewer channels: with
       `y = W x + b` the mean over all positions is `mean(y) = W mean(x) + b`, and the
       first layer of the gate, merged with it, computes

@@ -133,7 +133,7 @@ class Graph:
     def upstream(self, name: str) -> Iterator[keras.Operation]:
         """Yields an operation and all before it, the nearest first.
 
-        Behind a submodel its layers follow, from the last to the first.
+        After a submodel its layers follow, from the last to the first.
         """
         queue, seen = collections.deque([name]), {name}
         while queue:

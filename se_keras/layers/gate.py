@@ -40,8 +40,8 @@ class Gate(keras.layers.Layer):
     and has a known number of channels. A layer with arguments of its own returns them
     in `get_config`, like every Keras layer.
 
-    A mask, such as that of `Embedding(mask_zero=True)`, says which positions count. The
-    layer passes it on, and `squeeze_mean` leaves the other positions out. In
+    A mask, such as that of `Embedding(mask_zero=True)`, states which positions
+    count. The layer passes it on, and `squeeze_mean` leaves the other positions out. In
     `compute_gate` it is a boolean tensor that broadcasts against `inputs`. A class
     whose `compute_gate` has no argument `mask` refuses inputs with a mask.
 

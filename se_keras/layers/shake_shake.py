@@ -28,9 +28,9 @@ class ShakeShake(keras.layers.Layer):
     | Even-Even | `"even"` | `"even"` |
 
     Args:
-        forward: Shares of the forward pass: `"shake"`, uniform in 0..1 for each image;
+        forward: Weights of the forward pass: `"shake"`, uniform in 0..1 for each image;
             `"even"`, 1/2.
-        backward: Shares of the backward pass: `"shake"`, drawn anew; `"even"`, 1/2;
+        backward: Weights of the backward pass: `"shake"`, drawn anew; `"even"`, 1/2;
             `"keep"`, those of the forward pass.
         seed: Seed of the weights, an integer or `None` for a random one.
         **kwargs: Arguments of `keras.layers.Layer`.

@@ -97,7 +97,7 @@ def attention_function(
         **arguments: Arguments of the layer, such as `ratio`; `None` for its own.
 
     Raises:
-        ValueError: If it is none of these.
+        ValueError: If it is anything else.
     """
     if attention is None:
         return None

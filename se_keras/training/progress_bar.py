@@ -154,7 +154,7 @@ class ProgressBar(keras.callbacks.Callback):
         return [speed, f"{in_words(seconds)} left"]
 
     def _show(self, head: str, parts: Sequence[str], fraction: float | None = None):
-        """Rewrites the line: a head, a bar if there is room, and some parts."""
+        """Rewrites the line: a head, a bar if it fits, and some parts."""
         columns = _columns() - len(head) - 1
         text = _fitting(list(enumerate(parts)), columns)
         width = min(columns - len(text) - 3, BAR)

@@ -43,7 +43,7 @@ def network_of(source: str) -> str:
         if to_timm_name(name) == match[1]:
             return name
     raise UsageError(
-        f"Expected weights of a network that is here, and {match[1]!r} is none."
+        f"Expected weights of a network of this package. {match[1]!r} is not one."
         f"{_nearest(source)} Received: {source!r}"
     )
 

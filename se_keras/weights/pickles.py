@@ -186,8 +186,8 @@ def _read_stream(file: io.BufferedReader):
 
     if _magic(file) != STREAM_MAGIC or _Unpickler(file).load() != STREAM_VERSION:
         raise RefusedError(
-            "Expected a file of `torch.save`, and this is none, or one of PyTorch "
-            "before 0.1.10. Where PyTorch reads it, save it again: "
+            "Expected a file of `torch.save` of PyTorch 0.1.10 or newer. Where "
+            "PyTorch reads this file, save it again: "
             "`torch.save(torch.load(old), new)`."
         )
     _expect_little_endian(_Unpickler(file).load().get("little_endian", True))

@@ -73,8 +73,8 @@ def with_timm_config(info: WeightsInfo, path: pathlib.Path) -> WeightsInfo:
 
     Args:
         info: What is known already.
-        path: Path of the file. One that is not timm's changes nothing; what it has of
-            no use is left out, with a remark that names it.
+        path: Path of the file. One that is not timm's changes nothing; a value
+            that is not valid is left out, with a remark that names it.
     """
     try:
         config = json.loads(path.read_bytes())
@@ -95,7 +95,7 @@ def with_timm_config(info: WeightsInfo, path: pathlib.Path) -> WeightsInfo:
                 found |= _images(images)
             except (TypeError, ValueError) as error:
                 info = _remarked(
-                    info, f"the preprocessing in {path} is of no use ({error})"
+                    info, f"the preprocessing in {path} is not valid ({error})"
                 )
     return dataclasses.replace(info, **{k: v for k, v in found.items() if v})
 
@@ -122,7 +122,7 @@ def _images(config) -> dict:
     """Returns what a config states about images.
 
     Raises:
-        ValueError: If a value is of no use; the text names it.
+        ValueError: If a value is not valid; the text names it.
         TypeError: The same.
     """
     test_crop = config.get("test_crop_pct")

@@ -221,7 +221,7 @@ def test_unknown_name(name, hint, tmp_path):
 
 def test_manual_download(tmp_path):
     place = re.escape(str(tmp_path / "downloads" / "manual"))
-    hint = f"(?s)'imagenet2012'.*by hand into {place}.*ILSVRC2012_img_train.tar"
+    hint = f"(?s)'imagenet2012'.*put its files into {place}.*ILSVRC2012_img_train.tar"
     with pytest.raises(UsageError, match=hint):
         open_source("imagenet2012", str(tmp_path))
 

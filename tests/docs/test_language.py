@@ -3,9 +3,12 @@
 A word is here if it is never right; whether a sentence is plain is not tested.
 """
 
+import ast
 import importlib
 import inspect
+import io
 import re
+import tokenize
 
 import pytest
 
@@ -18,7 +21,14 @@ WORDS = {
     r"mend(s|ed|ing)?": "fix, correct",
     r"in place of": "instead of",
     r"in front of": "before",
-    r"is told|are told|tells|telling": "reads, states, reports",
+    r"(is|are|was|were) told|tells?|telling": "reads, states, reports",
+    r"says|said": "states",
+    r"behind": "after",
+    r"beside": "next to, in addition to",
+    r"rooms?|houses?|doors?": "module, package, directory, space",
+    r"of no use": "not valid",
+    r"(?<!there )(is|are) none": "is not one",
+    r"(by|at) hand": "yourself, not automatically",
     r"licence[sd]?": "license",
     r"colour(s|ed)?": "color",
     r"grey": "gray",
@@ -40,6 +50,7 @@ ALLOWED = (
     r"\]\([^)]*\)",  # addresses
 )
 FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+SOURCES = sorted((ROOT / "se_keras").rglob("*.py"))
 PACKAGES = ("", "layers", "graph", "models", "weights", "analysis")
 LAZY_PACKAGES = ("data", "training", "export")
 PAGES = [*all_pages(), ROOT / "CHANGELOG.md", ROOT / "examples/web/README.md"]
@@ -61,6 +72,44 @@ def found_in(text: str) -> list[str]:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_page(page):
     assert not found_in(page.read_text())
+
+
+def _texts(source: str):
+    """Yields the comments of a module, and its strings: docstrings and messages."""
+    comments, last = [], None
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        row = token.start[0]
+        if row - 1 != last:
+            comments.append("")
+        comments[-1] += token.string.lstrip("#")
+        last = row
+    yield from comments
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_source(path):
+    """Private docstrings, comments and messages are in these words, too."""
+    texts = _texts(path.read_text())
+    assert not [found for text in texts for found in found_in(text)]
+
+
+def test_comments_and_strings_are_found():
+    source = '''
+def function():
+    """Uses a standard
+    deviation, mending it."""
+    # The colour of a
+    # deviation.
+    raise ValueError(f"the {1} behaviour " "of a rectifier")
+'''
+    found = [found for text in _texts(source) for found in found_in(text)]
+    words = sorted(text.split("'")[1] for text in found)
+    assert words == ["behaviour", "colour", "deviation", "mending", "rectifier"]
 
 
 def _docstrings(package):

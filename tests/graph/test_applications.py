@@ -61,7 +61,7 @@ GATES = {
 HAVE_SE = sorted(set(NETWORKS) - set(GATES))
 
 # One gate of each family, and a pattern of the one layer that takes its output.
-NEIGHBOURS = {
+ADJACENT = {
     "ConvNeXtTiny": (
         "convnext_tiny_stage_0_block_0_pointwise_conv_2_se",
         "convnext_tiny_stage_0_block_0_layer_scale",
@@ -171,8 +171,8 @@ def test_round_trip(name, tmp_path):
     if name in PARAMETERS:
         parameters = se_model.count_params() - model.count_params()
         assert parameters == PARAMETERS[name]
-    if name in NEIGHBOURS:
-        gate, consumer = NEIGHBOURS[name]
+    if name in ADJACENT:
+        gate, consumer = ADJACENT[name]
         ((found, _),) = Graph(se_model).consumers(Ref(gate))
         assert re.fullmatch(consumer, found)
     assert relative_error(predict(se_model, images), expected) < 1e-5

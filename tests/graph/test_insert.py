@@ -134,7 +134,7 @@ def test_every_gate_starts_at_identity_and_learns(gate):
     model = chain()
     if gate == "prototype":
         gate = layers.SqueezeExcite(4, activation="swish", gate_activation="sigmoid")
-    # Wide enough that some hidden units are not 0 behind their rectifier.
+    # Wide enough that some hidden units are not 0 after their ReLU.
     ratio = 0.5 if gate in ("se", "scse") else None
     se_model = add_squeeze_excite(model, after=["conv1"], ratio=ratio, attention=gate)
     np.testing.assert_allclose(outputs(se_model), outputs(model), rtol=1e-5)

@@ -55,7 +55,7 @@ def test_whole_branches_of_single_images_are_left_out():
     assert 0.4 < kept.mean() < 0.6
     np.testing.assert_allclose(dropped[kept], 2 * branch[kept], rtol=1e-6)
     np.testing.assert_array_equal(layer(branch, training=False), branch)
-    # It is the branch that is dropped, behind the gate and before the addition.
+    # It is the branch that is dropped, after the gate and before the addition.
     add = model.get_layer(name.replace("drop_path", "add"))
     assert any(x is layer.output for x in add.input)
     assert layer.input is model.get_layer(name.replace("drop_path", "se")).output

@@ -1,4 +1,4 @@
-"""The networks of the paper beside ResNet: sizes, and that each one works."""
+"""The networks of the paper other than ResNet: sizes, and that each one works."""
 
 import keras
 import numpy as np
@@ -88,7 +88,7 @@ def test_counts_are_the_published_ones(name, millions):
     "name", names(prefixes=("se_",), quick=("se_shufflenet", "se_mobilenet"))
 )
 def test_levels(name):
-    """A level has the stride that its name says; the last is the output."""
+    """A level has the stride that its name states; the last is the output."""
     height, width, _ = NETWORKS[name.removeprefix("se_")][0]
     maps = small(name, include_top=False, pyramid=True).output
     first = 0 if min(height, width) < 32 else 2

@@ -52,7 +52,7 @@ def test_wiring(name, last):
     def layer(part):
         return model.get_layer(part)
 
-    # The projection of the release takes the batch norm and rectifier of the branch.
+    # The projection of the release takes the batch norm and ReLU of the branch.
     relu = layer("stage2_block1_preact1_relu").output
     assert layer("stage2_block1_shortcut_conv").input is relu
     assert layer("stage2_block1_conv1").strides in ((2, 2),)

@@ -1,4 +1,4 @@
-"""VGG with batch norm, and SE behind each rectifier."""
+"""VGG with batch norm, and SE after each ReLU."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ CONVS = [(s, i) for s, n in enumerate((2, 2, 3, 3, 3), 1) for i in range(1, n + 
 SMALL = {"input_shape": (32, 64, 3), "classes": 5}
 
 
-def test_se_follows_each_rectifier():
+def test_se_follows_each_relu():
     model = create_model("se_vgg16", include_top=False, input_shape=(32, 32, 3))
     gates = [x for x in model.layers if x.name.endswith("_se")]
     assert [x.name for x in gates] == [f"stage{s}_conv{i}_se" for s, i in CONVS]

@@ -1,4 +1,4 @@
-"""The networks beside ResNet: next to those of others."""
+"""The networks other than ResNet, compared with those of other packages."""
 
 import re
 from collections import OrderedDict
@@ -68,7 +68,7 @@ INCEPTION = [
 
 
 def vgg_layer(match):
-    """The modules of a stage are convolution, batch norm, rectifier; then a pool."""
+    """The modules of a stage are convolution, batch norm, ReLU; then a pool."""
     index, stage = int(match[1]), 1
     for depth in (2, 2, 3, 3, 3):
         if index < 3 * depth:
@@ -110,7 +110,7 @@ def bn_inception(monkeypatch):
 
 
 def shufflenet(monkeypatch):
-    """pytorchcv has the shortcut behind the branch; the authors' release before it."""
+    """pytorchcv has the shortcut after the branch, the authors' release before it."""
     torch, models = require("torch"), require("pytorchcv.models.shufflenet")
 
     class Torch:
@@ -122,7 +122,7 @@ def shufflenet(monkeypatch):
 
 
 def shake_shake(monkeypatch):
-    """pytorchcv has rectifiers behind the blocks; the author's release before them."""
+    """pytorchcv has ReLUs after the blocks, the author's release before them."""
     nn = require("torch").nn
     network = pytorchcv(
         "shakeshakeresnet_cifar",

@@ -1,4 +1,4 @@
-"""Our gates beside those of timm and keras-cv, with the same weights."""
+"""Our gates compared with those of timm and keras-cv, with the same weights."""
 
 import keras
 import numpy as np

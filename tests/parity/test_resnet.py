@@ -1,4 +1,4 @@
-"""Our networks beside those of timm, with the same weights and images."""
+"""Our networks compared with those of timm, with the same weights and images."""
 
 import re
 

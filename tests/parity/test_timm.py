@@ -225,7 +225,7 @@ def test_every_kind_of_file_gives_the_same(timm_name, name, timm, tmp_path):
     torch.save(
         {k: torch.nn.Parameter(v.clone(), False) for k, v in state.items()}, paths[3]
     )
-    # As torchvision's script keeps averages, beside weights that are not wanted.
+    # As torchvision's script keeps averages, next to weights that are not wanted.
     average = torch.optim.swa_utils.AveragedModel(theirs, use_buffers=True)
     others = {k: v + 1 for k, v in state.items()}
     torch.save({"model": others, "model_ema": average.state_dict()}, paths[4])

@@ -1,7 +1,7 @@
-"""Our networks beside those of timm, with the same weights and images.
+"""Our networks compared with those of timm, with the same weights and images.
 
-The weights are random, and yet two images must be told apart by the last layer: a
-network that answers alike for every image hides an error from the comparison. So the
+The weights are random, and yet the last layer must differ between two images: a
+network with the same output for every image hides an error from the comparison. So the
 statistics of each batch norm are first set to those of the images in this network, as
 training would, and then drawn around these; a network stays at one scale at any depth.
 
@@ -58,7 +58,7 @@ def parameters(name):
 
 def sizes(name):
     """Returns the sizes of images that timm's network takes."""
-    # Its anti-aliased networks pool branches with a floor and shortcuts with a ceiling.
+    # Its anti-aliased networks round sizes down in branches, and up in shortcuts.
     return SIZES[:1] if "aa" in name else SIZES
 
 
@@ -70,7 +70,7 @@ class Difference:
         logits: Largest difference of the logits.
         features: Largest difference of the output of stage 3.
         images: Largest difference between the logits of two images: far above the
-            others, or they say nothing.
+            others, or they show nothing.
     """
 
     logits: float
@@ -134,7 +134,7 @@ def from_torch(tensor):
 
 
 def relative(actual, expected):
-    """Returns the largest difference as a share of the largest expected value."""
+    """Returns the largest difference relative to the largest expected value."""
     assert actual.shape == expected.shape
     return float(np.max(np.abs(actual - expected)) / np.max(np.abs(expected)))
 
@@ -149,7 +149,7 @@ def our_network(name, theirs, **arguments):
 
 
 def with_stage3(model):
-    """Returns the model with the output of stage 3 beside its own."""
+    """Returns the model with the output of stage 3 in addition to its own."""
     last = [layer for layer in model.layers if layer.name.startswith("stage3_")][-1]
     # It takes networks that are too deep for Python's limit on recursion.
     return ImageModel(model.input, [model.output, last.output])

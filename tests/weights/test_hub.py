@@ -219,7 +219,7 @@ def test_no_tag(name, hub):
 
 
 def test_a_network_that_is_not_here(hub):
-    with pytest.raises(ValueError, match=r"'vit_base' is none\. Received: "):
+    with pytest.raises(ValueError, match=r"'vit_base' is not one\. Received: "):
         weights.info("timm/vit_base.in1k")
     assert not hub[1]
 
@@ -258,7 +258,7 @@ def test_a_package_is_missing(package, hub, monkeypatch):
 
 
 def test_a_network_that_timm_has_with_se_only(hub):
-    with pytest.raises(ValueError, match=r"'resnext26d_32x4d' is none"):
+    with pytest.raises(ValueError, match=r"'resnext26d_32x4d' is not one"):
         weights.info("timm/resnext26d_32x4d.bt_in1k")
     assert not hub[1]
 

@@ -187,7 +187,7 @@ def test_a_compiled_model_with_dropout(tmp_path):
 
 
 def test_a_network_of_the_same_weights(tmp_path):
-    """Nothing but the stem's pool and a rectifier differ; the config shows it."""
+    """Nothing but the stem's pool and a ReLU differ; the config shows it."""
     path = saved(small("resnet18_caffe"), tmp_path / "m.keras")
     model = small("resnet18")
     before = values(model)

@@ -238,8 +238,8 @@ def read_all(path):
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"nothing", "this is none"),
-        (b"\x89PNG\r\n\x1a\n" * 20, "this is none"),
+        (b"nothing", "0.1.10 or newer"),
+        (b"\x89PNG\r\n\x1a\n" * 20, "0.1.10 or newer"),
         (b"", "empty: download it again"),
         (
             (DATA / "zip.pth").read_bytes()[:-30],

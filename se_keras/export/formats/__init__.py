@@ -24,5 +24,5 @@ def formats_with(option: str) -> tuple[str, ...]:
 
 
 def format_of(path: pathlib.Path) -> Format | None:
-    """Returns the format of what is at `path`, or `None` if it is none of them."""
+    """Returns the format of what is at `path`, or `None` for any other."""
     return next((form for form in FORMATS.values() if form.matches(path)), None)
