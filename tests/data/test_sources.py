@@ -327,7 +327,7 @@ def read(source, split, seed=None):
 
 
 def test_a_set_that_was_stored_in_an_order(in_order):
-    """TFDS refuses to shuffle such a set unless it is told to."""
+    """TFDS refuses to shuffle such a set by default."""
     source = open_source("both", in_order)
     for seed in (None, 1):
         labels = [label for _, label in read(source, "train", seed)]

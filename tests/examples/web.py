@@ -129,7 +129,7 @@ def serve(folder: pathlib.Path):
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *args):
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ NETWORKS = {
     if inspect.isfunction(function)
 }
 
-# The smallest images that the networks take; 32 where nothing is said. In the deepest
+# The smallest images that the networks take; 32 by default. In the deepest
 # EfficientNets gradients are infinite there, without SE too: their last batch norms see
 # one position of two images.
 SIZES = {

@@ -226,7 +226,7 @@ def test_activations_with_weights_become_layers(data_format, prelu, rank):
     ],
 )
 def test_activations_over_the_channels(activation, folds):
-    """Behind a convolution with channels first their axis is another."""
+    """After a convolution with channels first they need another axis."""
     model = gated(
         shape=(4, 9, 8), data_format="channels_first", gate_activation=activation
     )

@@ -1,4 +1,4 @@
-"""Two workers on this machine, one CPU each, beside one process."""
+"""Two workers on this machine, one CPU each, compared with one process."""
 
 import json
 import os

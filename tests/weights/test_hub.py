@@ -138,7 +138,7 @@ def test_info_of_an_unknown_tag_without_network(name, known, no_network):
         weights.info(name)
 
 
-def test_the_table_is_said_to_stand_in_for_the_hub(no_network, capsys):
+def test_info_states_that_it_is_from_the_table(no_network, capsys):
     cli.main(["info", "timm/seresnet50.a1_in1k"])
     output = capsys.readouterr().out
     assert "license: apache-2.0" in output
@@ -240,7 +240,7 @@ def test_a_model_of_another_network(hub):
 
 
 def test_a_model_of_another_network_with_the_same_weights(tmp_path, monkeypatch):
-    """The name on the hub tells networks apart that the weights do not."""
+    """The name on the hub differs where the weights do not."""
     path = tmp_path / "model.safetensors"
     state = timm_zeros("se_resnet50")
     save_file(state, path)

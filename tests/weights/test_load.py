@@ -1,4 +1,4 @@
-"""Weights into models: what fits, what is left out and said, and what is refused."""
+"""Weights into models: what fits, what is left out, and what is refused."""
 
 import json
 import logging
@@ -390,7 +390,7 @@ class TestPreprocessing:
             ((64, 64), (64, 64), 1.0),
         ],
     )
-    def test_of_the_config_beside_the_file(self, size, expected_size, crop, path):
+    def test_of_the_config_next_to_the_file(self, size, expected_size, crop, path):
         config = {
             "input_size": [3, 48, 48],
             "test_input_size": [3, 64, 64],
@@ -485,7 +485,7 @@ class TestNetworksWithTheSameWeights:
         )
 
     @pytest.mark.parametrize(("own", "other"), [NAMES, NAMES[::-1]])
-    def test_the_config_beside_the_file_tells(self, own, other, models, path):
+    def test_the_config_next_to_the_file_decides(self, own, other, models, path):
         self.named(path, own.replace("se_", "se"))
         assert not weights.load(models[own], path).remarks
         with pytest.raises(
@@ -495,7 +495,7 @@ class TestNetworksWithTheSameWeights:
         assert weights.info(path).networks == (own,)
 
     @pytest.mark.parametrize(("own", "other"), [NAMES, NAMES[::-1]])
-    def test_nothing_tells(self, own, other, models, path, caplog):
+    def test_nothing_decides(self, own, other, models, path, caplog):
         path.with_name("config.json").unlink(missing_ok=True)
         (remark,) = weights.load(models[own], path).remarks
         assert f"also fit '{other}'" in remark
@@ -582,7 +582,7 @@ class TestModelsInModels:
         return randomized(keras.Sequential([base, head]))
 
     def test_its_own_file_and_the_base_alone(self, tmp_path):
-        """The pool of the Caffe release is told apart inside, too."""
+        """The pool of the Caffe release is recognized inside, too."""
         model = self.wrapped("resnet18_caffe")
         path, expected = saved(model, tmp_path / "m.keras"), values(model)
         other = keras.models.clone_model(model)

@@ -215,7 +215,7 @@ def test_truncated(name, tmp_path):
 
 
 def test_damaged_anywhere(tmp_path):
-    """Whatever is in a file, it is read or refused with an error that is told."""
+    """Whatever is in a file, it is read or refused with an error in one line."""
     rng = np.random.default_rng(0)
     for name in ("zip.pth", "stream.pth"):
         whole = np.frombuffer((DATA / name).read_bytes(), "uint8")
