@@ -252,9 +252,7 @@ def read_all(path):
 )
 def test_something_else(content, text, tmp_path):
     path = as_bytes(tmp_path / "a.pth", content)
-    with pytest.raises(
-        ValueError, match=rf"`torch.save`.*{text}.*Received: .*a\.pth"
-    ):
+    with pytest.raises(ValueError, match=rf"`torch.save`.*{text}.*Received: .*a\.pth"):
         read_all(path)
 
 
