@@ -22,7 +22,7 @@ from se_keras.training import run
 from se_keras.training.strategy import make_strategy
 from tests.training.networks import SMALL, small_network
 
-STOPS = ((0, 3), (2, 0), (3, 1))  # finished epochs, and steps after them
+STOPS = ((0, 3), (1, 0), (2, 4))  # finished epochs, and steps after them
 
 
 class StoppedTrainer(training.Trainer):
