@@ -78,8 +78,8 @@ def find_learning_rate(
 
     ```python
     recipe = training.make_recipe("sample", workdir="runs/digits")
-    found = training.find_learning_rate(recipe)
-    report = training.train(recipe.replace(learning_rate=found["learning_rate"]))
+    found = training.find_learning_rate(recipe, steps=50)
+    recipe = recipe.replace(learning_rate=found["learning_rate"])  # and train it
     ```
     """
     if not 0 < lowest < highest < math.inf:
