@@ -256,7 +256,7 @@ def test_errors_by_layer():
 def test_errors_grow_where_a_range_is_too_wide():
     """One image that is much brighter widens the steps of all others."""
     model = keras.Sequential([keras.Input(SHAPE), *network(gate_bias=1.0).layers[1:]])
-    images = pixels() / 127.5 - 1
+    images = pixels() / 255
     few = export.quantization_errors(model, images)
     images = np.concatenate([images, 50 * images[:1]])
     many = export.quantization_errors(model, images)
