@@ -158,10 +158,17 @@ def _turn(image, orientation):
     if orientation is None:
         return image
     transposed, rows, columns = tf.unstack(tf.gather(TURNS, orientation - 1))
+    # These kernels copy whole rows, and whole pixels of three channels. A slice with
+    # negative steps copies single numbers.
     image = tf.cond(
         transposed == 1, lambda: tf.transpose(image, (1, 0, 2)), lambda: image
     )
-    return image[::rows, ::columns]
+    image = tf.cond(columns == -1, lambda: tf.reverse(image, [1]), lambda: image)
+    return tf.cond(
+        rows == -1,
+        lambda: tf.gather(image, tf.range(tf.shape(image)[0] - 1, -1, -1)),
+        lambda: image,
+    )
 
 
 def _turned_size(size, orientation):

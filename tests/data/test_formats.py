@@ -100,11 +100,9 @@ def test_orientation(orientation, order, read):
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_part_of_a_turned_image(orientation):
     """It is chosen in the image as it is viewed, and only that is decoded."""
-    shapes = []
 
     def choose(shape):
-        shapes.append(shape.numpy().tolist())
-        return tf.constant([3, 8]), tf.constant([9, 14])
+        return tf.constant([3, 8]), shape[:2] - [15, 17]
 
     stored = np.asarray(COLOR)
     for encoded in (
@@ -115,8 +113,7 @@ def test_part_of_a_turned_image(orientation):
             stored = tf.io.decode_jpeg(encoded).numpy()
         expected = turned(stored, orientation)
         part, _ = decode_part(tf.constant(encoded), choose, 3, tolerant=False)
-        assert shapes.pop() == list(expected.shape)
-        np.testing.assert_array_equal(part, expected[3:12, 8:22])
+        np.testing.assert_array_equal(part, expected[3:-12, 8:-9])
 
 
 @pytest.mark.parametrize(
