@@ -163,6 +163,7 @@ MY_ATTENTION = {
 }
 
 
+@pytest.mark.slow
 def test_networks_of_the_user(tmp_path):
     """A module of the user registers networks; all commands know them."""
     (tmp_path / "my_nets.py").write_text(MY_NETS)

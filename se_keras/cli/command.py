@@ -121,7 +121,8 @@ class CommandParser(argparse.ArgumentParser):
             )
         # The parser formats help texts with `%`, of which none here makes use.
         keywords["help"] = keywords.get("help", "").replace("%", "%%")
-        parser.add_argument(name, **keywords)
+        action = parser.add_argument(name, **keywords)
+        self._flags.update(action.option_strings)  # with the negative one, if any
 
     @property
     def _takes_arguments(self):

@@ -9,9 +9,7 @@ def split_arguments() -> dict[str, Mapping]:
     from se_keras.training.settings import fields_of
 
     return {
-        # argparse formats the help.
-        f"--{field.name}": {"help": field.help.replace("%", "%%")}
-        for field in fields_of(Splits).values()
+        f"--{field.name}": {"help": field.help} for field in fields_of(Splits).values()
     }
 
 

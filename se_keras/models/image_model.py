@@ -182,13 +182,15 @@ class ImageModel(keras.Model):
     def to_keras_model(self) -> keras.Model:
         """Returns a `keras.Model` of the same layers, without the class `ImageModel`.
 
-        Its file loads without this package, as far as its layers do. Preprocessing and
-        class names are attributes of the returned model; its file does not store them.
+        Its file loads without this package, as far as its layers do. Preprocessing,
+        class names and structure are attributes of the returned model; its file does
+        not store them.
         """
         with _deep_recursion():
             model = keras.Model(self.input, self.output, name=self.name)
         model.preprocessing = self.preprocessing
         model.class_names = self.class_names
+        model.structure = self.structure
         return model
 
     def get_config(self) -> dict[str, Any]:

@@ -12,7 +12,8 @@ def structure_of(model: keras.Model) -> Structure | None:
     """Returns the structure of a model, as the builder of its network declared it.
 
     A model of `create_model` has it in its attribute `structure`, also after saving
-    and loading, and after `add_squeeze_excite`, `remove_squeeze_excite` and `fold`. A
+    and loading, after `add_squeeze_excite` and `remove_squeeze_excite`, and after
+    `fold` until it is saved. A
     `keras.Model` made of the layers of such a network, or around it, does not. Its
     layers are then compared with those of the networks in the registry, except for
     those of `keras.applications`: it has the structure of the network whose layers

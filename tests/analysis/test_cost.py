@@ -22,10 +22,13 @@ PAPER = {
     "vgg16": (15.47, 15.48),
 }
 LARGE = {
+    "bn_inception",
     "inception_resnet_v2",
     "resnet101_caffe",
     "resnet152_caffe",
     "resnext101_32x4d_caffe",
+    "resnext50_32x4d_caffe",
+    "shufflenet",
     "vgg16",
 }
 
@@ -145,6 +148,7 @@ def test_layers_against_the_profiler(layer, shape):
 
 
 @tensorflow_only
+@pytest.mark.slow
 def test_networks_against_the_profiler():
     for name, shape in (("se_resnet20", (32, 32, 3)), ("se_resnet50", (64, 96, 3))):
         model = create_model(name, input_shape=shape)
@@ -166,7 +170,13 @@ def test_the_costs_of_the_paper(name):
         assert not cost.uncounted
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name.startswith("Mobile") else pytest.mark.slow)
+        for name in PUBLISHED
+    ],
+)
 def test_published_costs(name):
     parameters, billions = PUBLISHED[name]
     cost = complexity(getattr(keras.applications, name)(weights=None))
@@ -175,6 +185,7 @@ def test_published_costs(name):
     assert not cost.uncounted
 
 
+@pytest.mark.slow
 def test_the_gates_of_se_resnet50():
     plain = complexity(create_model("resnet50_caffe"))
     cost = complexity(create_model("se_resnet50_caffe"))

@@ -197,7 +197,14 @@ def test_decode_part(file_format):
 
 
 @pytest.mark.parametrize(
-    ("file_format", "channels"), [("png", 3), ("jpeg", 3), ("jpeg", 1), ("gif", 1)]
+    ("file_format", "channels"),
+    [
+        ("jpeg", 3),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in (("png", 3), ("jpeg", 1), ("gif", 1))
+        ),
+    ],
 )
 def test_tolerance(file_format, channels):
     """A good image is the same, a damaged one is a black pixel and no error."""

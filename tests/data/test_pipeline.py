@@ -58,7 +58,9 @@ def stored(source, split):
     return named([decode(encoded) for encoded, _ in records], [y for _, y in records])
 
 
-@pytest.mark.parametrize("config", [UNTOUCHED, Augmentation()])
+@pytest.mark.parametrize(
+    "config", [pytest.param(UNTOUCHED, marks=pytest.mark.slow), Augmentation()]
+)
 def test_training_batches_follow_from_seed_and_epoch(config, digits, monkeypatch):
     first = arrays(training(digits, config=config))
     for calls in (1, 7):
@@ -84,6 +86,7 @@ EVERYTHING = Augmentation(
 )
 
 
+@pytest.mark.slow
 def test_an_epoch_from_a_step_on(digits, monkeypatch):
     """Bit for bit, whatever is drawn and whatever runs in parallel."""
     source = _Few(digits)

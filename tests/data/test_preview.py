@@ -134,6 +134,7 @@ def folder(tmp_path):
     return tmp_path / "images"
 
 
+@pytest.mark.slow
 def test_command(folder, tmp_path, capsys):
     output = tmp_path / "sheet.png"
     arguments = [

@@ -90,6 +90,7 @@ def test_bad_input(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_end_to_end(digits_run, digit_files, command):
     """In a process of its own, a good and a bad image."""
     model = digits_run.workdir / "model.tflite"

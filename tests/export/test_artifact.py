@@ -443,7 +443,9 @@ def of_pixels():
     return model, base.preprocessing
 
 
-@pytest.mark.parametrize("include_preprocessing", [True, False])
+@pytest.mark.parametrize(
+    "include_preprocessing", [True, pytest.param(False, marks=pytest.mark.slow)]
+)
 def test_a_model_of_pixels_is_not_normalized_twice(
     include_preprocessing, write, tmp_path
 ):

@@ -265,6 +265,7 @@ def test_images_of_another_layout(run, digits_dir, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_without_data_sets_and_plots(tmp_path):
     """Exporting asks for nothing that the package does not install by itself."""
     script = f"""

@@ -64,7 +64,9 @@ def test_average_pool_counts_the_border(model):
     np.testing.assert_allclose(after[0, 0, 0], corner, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", ["inception_3c", "inception_5b"])
+@pytest.mark.parametrize(
+    "name", ["inception_3c", pytest.param("inception_5b", marks=pytest.mark.slow)]
+)
 def test_maximum_behind_gates_that_are_negative(name):
     """Of what the windows have, and not of zeros around the map."""
     shape = (64, 64, 3)

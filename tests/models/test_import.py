@@ -141,6 +141,7 @@ main(["list", "se_resnet50"])
 """
 
 
+@pytest.mark.slow
 def test_without_names_of_unix(tmp_path):
     printed = python(HIDE_UNIX + IMPORT_EVERYTHING + SAVE_AND_LOAD, tmp_path)
     everything, lock, listed, saved = printed.splitlines(keepends=True)
@@ -158,6 +159,7 @@ main(["summary", "se_resnet20"])
 """
 
 
+@pytest.mark.slow
 def test_without_docstrings_and_assertions(tmp_path):
     """`python -OO` removes both."""
     printed = python(SAVE_AND_LOAD + COMMANDS, tmp_path, flags=["-OO"])

@@ -67,6 +67,7 @@ def test_parameters_of_cifar_networks(n, millions):
     )
 
 
+@pytest.mark.slow
 def test_comes_back_in_another_process(tmp_path):
     model = randomize(create_model("se_resnet20", classes=5, input_shape=SHAPE))
     model.class_names = tuple("abcde")

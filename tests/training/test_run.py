@@ -81,7 +81,7 @@ def test_every_figure_printed_is_in_the_report(digits_run):
         assert line.split()[0] == exported["path"]
         assert f"{exported['largest_difference']:.1e}" in line
         assert f"{exported['bytes'] / 2**20:.2f} MiB" in line
-    assert f"--model={digits_run.workdir / 'model.tflite'}" in summary[-1]
+    assert f"predict {digits_run.workdir / 'model.tflite'}" in summary[-1]
     assert "embedded sample" in digits_run.output
     assert "--dataset=imagenet2012" in digits_run.output
 
@@ -318,6 +318,7 @@ def damaged(tmp_path):
     return tmp_path / "images"
 
 
+@pytest.mark.slow
 def test_damaged_images(damaged, recipe):
     settings = {"dataset": f"folder:{damaged}", "epochs": 1, "batch_size": 8}
     recipe = dataclasses.replace(recipe, **settings)

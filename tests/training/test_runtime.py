@@ -15,7 +15,9 @@ OTHERS = {
     "workdir": "elsewhere",
     "data_dir": "data",
     "exports": ("onnx",),
+    "export": "best",
     "on_bad_image": "skip",
+    "allow_changed_data": True,
     "strategy": "mirrored",
     "workers": ("a:1", "b:2"),
     "worker_index": 1,
@@ -66,6 +68,7 @@ def test_bad_values(settings, message):
         Runtime(**settings)
 
 
+@pytest.mark.slow
 def test_finished_run_with_other_exports_and_with_another_recipe(recipe):
     """What the machine decides may change; what decides the result may not."""
     recipe = recipe.replace(epochs=1)

@@ -747,7 +747,7 @@ class TestBadInput:
         with pytest.raises(ValueError, match=rf"{there}.*Received: .*{name}"):
             weights.load(model, tmp_path / name)
 
-    @pytest.mark.parametrize("name", ["m.h5", "m.ckpt", "m", "imagenet", "m.npz"])
+    @pytest.mark.parametrize("name", ["m.h5", "m.tar", "m", "imagenet", "m.npz"])
     def test_unknown_kind_of_file(self, name, model, tmp_path):
         (tmp_path / name).touch()
         with pytest.raises(
