@@ -699,6 +699,16 @@ def input_run():
 
 
 @block
+def input_exif():
+    """What EXIF and the crop before resizing cost."""
+    rows = select("experiments", experiment="EXIF and crop before resizing")
+    return report.markdown(
+        ["pipeline", "rate compared with before"],
+        [[row["variant"], f"{row['value']:.2f}"] for row in rows],
+    )
+
+
+@block
 def input_costs():
     """CPU time of each step of the input."""
     rows = select("experiments", experiment="CPU time of one image of 500 x 375")

@@ -191,19 +191,21 @@ def resize(image: tf.Tensor, size, interpolation: str) -> tf.Tensor:
     """Resizes an image, without antialiasing.
 
     Args:
-        image: Pixels `(height, width, channels)`.
+        image: Pixels `(height, width, channels)`, uint8.
         size: Height and width of the result.
         interpolation: `"bilinear"` or `"bicubic"`.
 
     Returns:
         Pixels in 0..255, float32.
     """
-    return _clip(tf.image.resize(image, size, interpolation))
+    resized = tf.image.resize(image, size, interpolation)
+    # Bilinear interpolation of four bytes stays in range, without antialiasing.
+    return _clip(resized) if interpolation == "bicubic" else resized
 
 
 def _clip(pixels):
-    # Bicubic interpolation overshoots, bilinear interpolation by rounding. This takes
-    # one pass over the pixels, `tf.clip_by_value` two.
+    # Bicubic interpolation overshoots, and the weights of antialiasing add up to 1 only
+    # up to rounding. This takes one pass over the pixels, `tf.clip_by_value` two.
     return tf.raw_ops.ClipByValue(t=pixels, clip_value_min=0.0, clip_value_max=255.0)
 
 

@@ -96,7 +96,11 @@ def test_white_stays_in_range(interpolation):
         pixels = resize_and_crop(white, preprocessing).numpy()
         assert pixels.max() <= 255
         assert pixels.min() > 254.999
-        assert resize(white, (64, 64), interpolation).numpy().max() <= 255
+        light = np.random.default_rng(size).integers(250, 256, white.shape, "uint8")
+        for bright in (white, light):
+            assert resize(bright, (64, 57), interpolation).numpy().max() <= 255
+            dark = resize(255 - bright, (64, 57), interpolation).numpy()
+            assert dark.min() >= 0
         plain = tf.image.resize(white, (73, 80), interpolation, antialias=True)
         above += plain.numpy().max() > 255
     assert above  # without it nothing is tested
