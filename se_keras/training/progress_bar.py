@@ -77,11 +77,15 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_test_begin(self, logs=None):
         """Starts the clock of an evaluation."""
-        self._evaluation_started = time.monotonic()
+        self._evaluation_started, self._evaluated = time.monotonic(), 0
         self._evaluation_batches = (logs or {}).get("batches", self._evaluation_batches)
 
     def on_test_batch_end(self, batch, logs=None):
         """Shows the batch."""
+        self._evaluated = batch + 1
+        if batch == 0:
+            # It waits for TensorFlow to trace the step, and for the pipeline.
+            self._evaluation_started = time.monotonic()
         if not self._is_due():
             return
         count, total = batch + 1, self._evaluation_batches
@@ -93,7 +97,9 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_test_end(self, logs=None):
         """Notes the time of the evaluation, for the time that is left."""
-        self._evaluation_seconds = time.monotonic() - self._evaluation_started
+        seconds = time.monotonic() - self._evaluation_started
+        timed = max(self._evaluated - 1, 1)
+        self._evaluation_seconds = seconds * self._evaluated / timed
 
     def on_epoch_end(self, epoch, logs=None):
         """Prints the line of an epoch."""

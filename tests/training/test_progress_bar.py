@@ -8,6 +8,7 @@ import struct
 import sys
 import termios
 import threading
+import time
 
 import pytest
 
@@ -140,9 +141,16 @@ def test_time_left_counts_steps_epochs_and_evaluations(monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     pipe = io.StringIO()
     monkeypatch.setattr(sys, "stdout", pipe)
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     bar = ProgressBar(5, 100, 10, "val_accuracy", validation_frequency=2)
-    bar._evaluation_seconds = 30.0
     bar.on_epoch_begin(0)
+    bar.on_test_begin()
+    # The first batch takes longer once, and is not counted as such.
+    for batch, seconds in enumerate([900, 10, 10]):
+        clock[0] += seconds
+        bar.on_test_batch_end(batch)
+    bar.on_test_end()
     bar.on_epoch_end(0, {**LOGS, "images_per_second": 10.0})
     # Four epochs of 100 s; evaluations of 30 s after the second, fourth and fifth.
     minutes = round((4 * 100 + 3 * 30) / 60)
