@@ -138,6 +138,11 @@ class CommandParser(argparse.ArgumentParser):
         return f"Expected a flag of {self.prog}. {hint}Received: {received}"
 
 
+def as_flag(text: str) -> str:
+    """Returns the description of a field with its values as flags have them."""
+    return text.replace("`None`", "none").replace("`", "").replace('"', "")
+
+
 def did_you_mean(name: str, names: list[str]) -> str:
     """Returns the hint of an error, `"Did you mean NAME? "`, or nothing.
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from se_keras.cli.command import as_flag
+
 
 def split_arguments() -> dict[str, Mapping]:
     """Returns an argument for each field of `Splits`, as in `Command.arguments`."""
@@ -9,7 +11,8 @@ def split_arguments() -> dict[str, Mapping]:
     from se_keras.training.settings import fields_of
 
     return {
-        f"--{field.name}": {"help": field.help} for field in fields_of(Splits).values()
+        f"--{field.name}": {"help": as_flag(field.help)}
+        for field in fields_of(Splits).values()
     }
 
 

@@ -8,7 +8,7 @@ import argparse
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from se_keras.cli.command import Command, CommandParser
+from se_keras.cli.command import Command, CommandParser, as_flag
 from se_keras.cli.user_modules import import_modules
 from se_keras.errors import as_usage_errors
 
@@ -118,15 +118,10 @@ def recipe_arguments():
 def _keywords(field: "Field") -> dict[str, Any]:
     from se_keras.training.settings import placeholder
 
-    keywords = {"help": _as_flag(field.help), "group": field.subject.value}
+    keywords = {"help": as_flag(field.help), "group": field.subject.value}
     if field.type is bool:
         return {**keywords, "boolean": True}
     return {**keywords, "metavar": placeholder(field.type)}
-
-
-def _as_flag(text: str) -> str:
-    """Returns the description of a field with its values as flags have them."""
-    return text.replace("`None`", "none").replace("`", "").replace('"', "")
 
 
 COMMAND = Command(

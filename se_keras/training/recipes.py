@@ -228,7 +228,7 @@ def _cell(value) -> str:
 
 
 def _recipe_of(given) -> str:
-    if given.get("weights"):
+    if str(given.get("weights")).lower() != "none":
         return "finetune"
     # TFDS names may carry a config and a version: NAME/CONFIG:VERSION.
     dataset = re.split("[/:]", str(given.get("dataset", "digits")))[0]

@@ -182,6 +182,13 @@ def test_overrides():
     assert make_recipe("paper", dataset="cifar10").learning_rate == 0.6
 
 
+@pytest.mark.parametrize("weights", ["none", "None", None])
+def test_no_weights_are_not_fine_tuned(weights):
+    recipe = make_recipe(dataset="folder:flowers", weights=weights)
+    assert recipe == make_recipe(dataset="folder:flowers")
+    assert recipe.freeze_epochs == 0
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
