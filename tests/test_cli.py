@@ -507,7 +507,7 @@ def test_help_lists_what_the_tables_have(run):
 @pytest.mark.parametrize(
     ("arguments", "code", "what"),
     [
-        ("data --dataset=digits", 1, "se_keras.data"),
+        ("data --dataset=digits", 1, "se_keras.training"),
         ("data --help", 0, ""),
         ("export --help", 0, ""),
         ("info se_resnet50", 0, ""),

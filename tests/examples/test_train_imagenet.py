@@ -150,6 +150,8 @@ def test_end_to_end(command):
         "checkpoints",
         "config.json",
         "curves.png",
+        "data.json",
+        "evaluation",
         "metrics.csv",
         "model.keras",
         "model.tflite",

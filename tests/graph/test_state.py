@@ -257,7 +257,7 @@ def quantized(mode="int8"):
             keras.Input(SHAPE),
             layers.Dense(8, name="dense"),
             SqueezeExcite(ratio=2, name="se"),
-            layers.Dense(2),
+            layers.Dense(2, name="head"),
         ]
     )
     randomize(model)

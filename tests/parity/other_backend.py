@@ -50,10 +50,8 @@ def errors(directory, model):
     """Returns the error of each statement that needs TensorFlow."""
     names = {"model": model, "directory": directory}
     statements = [
-        "import se_keras.data",
         "from se_keras.data import read_image",
         "se_keras.data.read_image",
-        "import se_keras.training",
         "from se_keras.training import train",
         "se_keras.training.train",
         "export.saved_model(model, directory / 'new')",
