@@ -14,8 +14,10 @@ from se_keras.models.structure import Structure
 # Keras walks a functional graph by recursion, one call or two for each layer on the
 # longest path; a network of 269 layers passes Python's limit of 1,000.
 RECURSION_LIMIT = 20_000
-# The attribute of an input layer that refers to the `ImageModel` it belongs to.
-_OWNER = "_se_keras_model"
+# The attribute of an input layer with the preprocessing of the `ImageModel` that it
+# belongs to. Not the model itself: a function that puts a new head on a network returns
+# the new model only.
+_EXPECTED = "_se_keras_preprocessing"
 # The attribute of a tensor that refers to the `ImageModel` whose graph computed it.
 _SOURCE = "_se_keras_source"
 
@@ -58,8 +60,7 @@ def declared_preprocessing(model: keras.Model) -> Preprocessing | None:
     if own is not None or len(getattr(model, "inputs", None) or ()) != 1:
         return own
     layer = _input_layer(model)
-    owner = layer is not None and getattr(layer, _OWNER, None)
-    return owner() and owner().preprocessing if owner else None
+    return getattr(layer, _EXPECTED, None)
 
 
 def _input_layer(model):
@@ -168,7 +169,7 @@ class ImageModel(keras.Model):
         layer = _input_layer(self)
         if layer is not None:
             # For models that are built from the input of this one.
-            setattr(layer, _OWNER, weakref.ref(self))
+            setattr(layer, _EXPECTED, preprocessing)
 
     @property
     def class_names(self) -> tuple[str, ...] | None:

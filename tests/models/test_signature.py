@@ -1,5 +1,7 @@
 """What images a model takes is read from its graph; compared with Keras's outputs."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -48,6 +50,17 @@ def test_a_new_head_takes_the_images_of_its_network(base):
     model = keras.Model(base.input, keras.layers.Dense(2)(base.output))
     assert images_of(model).preprocessing == base.preprocessing
     assert not images_of(model).normalizes
+
+
+def test_a_new_head_keeps_the_images_of_a_network_that_nobody_holds():
+    def build():
+        base = create_model("se_resnet20", input_shape=(*SIZE, 3), include_top=False)
+        x = keras.layers.GlobalAveragePooling2D()(base.output)
+        return keras.Model(base.input, keras.layers.Dense(2)(x)), base.preprocessing
+
+    model, expected = build()
+    gc.collect()
+    assert images_of(model).preprocessing == expected
 
 
 @pytest.mark.parametrize(
